@@ -1,0 +1,2 @@
+//! The pipeline: Operation, Target, Spec, Ready, serve.
+#![forbid(unsafe_code)]

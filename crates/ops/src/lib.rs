@@ -1,0 +1,2 @@
+//! The KMS operations, one file each.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Policy documents: parse, compile, evaluate with reasons. No I/O.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The HTTP(S) door: limits, dispatch, configuration, health.
+#![forbid(unsafe_code)]

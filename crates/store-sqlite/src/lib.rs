@@ -1,0 +1,2 @@
+//! The embedded SQLite backend.
+#![forbid(unsafe_code)]

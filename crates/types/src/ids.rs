@@ -1,0 +1,331 @@
+//! Identifiers: accounts, Regions, keys, aliases, key material, requests.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a text is not the identifier it was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidId(pub &'static str);
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+/// A 12-digit account number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId([u8; 12]);
+
+impl AccountId {
+    /// Takes exactly twelve ASCII digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let bytes: [u8; 12] = text
+            .as_bytes()
+            .try_into()
+            .map_err(|_| InvalidId("an account id has 12 digits"))?;
+        if bytes.iter().all(u8::is_ascii_digit) {
+            Ok(Self(bytes))
+        } else {
+            Err(InvalidId("an account id has 12 digits"))
+        }
+    }
+
+    /// The twelve digits.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+
+    /// The number that the digits spell, below 10^12.
+    pub fn to_number(self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
+    }
+
+    /// The account whose number this is; `None` from 10^12 on.
+    pub fn from_number(mut number: u64) -> Option<Self> {
+        let mut digits = [b'0'; 12];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(number % 10).ok()?;
+            number /= 10;
+        }
+        (number == 0).then_some(Self(digits))
+    }
+}
+
+/// An AWS Region name such as `eu-central-1`; cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Region(Arc<str>);
+
+impl Region {
+    /// Takes 1–32 characters of the form `^([a-z]+-){2,3}\d+$` (KMS model, `RegionType`).
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        const WHY: InvalidId = InvalidId("a Region looks like eu-central-1");
+        let mut parts = text.split('-').rev();
+        let number = parts.next().unwrap_or_default();
+        let words = parts.clone().count();
+        let good = text.len() <= 32
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && (2..=3).contains(&words)
+            && parts.all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()));
+        if good {
+            Ok(Self(text.into()))
+        } else {
+            Err(WHY)
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A key id: a lower-case UUID, or `mrk-` and 32 lower-case hex digits. Always 36 characters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId([u8; 36]);
+
+impl KeyId {
+    /// Takes one of the two forms, lower case only.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        const WHY: InvalidId = InvalidId("a key id is a UUID or mrk- and 32 hex digits");
+        let bytes: [u8; 36] = text.as_bytes().try_into().map_err(|_| WHY)?;
+        let hex = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+        let good = match bytes.strip_prefix(b"mrk-") {
+            Some(rest) => rest.iter().all(hex),
+            None => bytes.iter().enumerate().all(|(at, b)| match at {
+                8 | 13 | 18 | 23 => *b == b'-',
+                _ => hex(b),
+            }),
+        };
+        if good { Ok(Self(bytes)) } else { Err(WHY) }
+    }
+
+    /// Makes a single-Region key id (UUID version 4) of 16 random bytes.
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(uuid_v4(random))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+
+    /// True for `mrk-…`.
+    pub fn is_multi_region(&self) -> bool {
+        self.0.starts_with(b"mrk-")
+    }
+}
+
+/// The id of a request or an audit event: a lower-case UUID.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 36]);
+
+impl RequestId {
+    /// Makes a UUID version 4 of 16 random bytes.
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(uuid_v4(random))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+}
+
+/// An alias name with its `alias/` prefix, 1–256 characters; cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AliasName(Arc<str>);
+
+impl AliasName {
+    /// The prefix of every alias name.
+    pub const PREFIX: &'static str = "alias/";
+    /// The prefix that belongs to AWS managed keys.
+    pub const RESERVED_PREFIX: &'static str = "alias/aws/";
+
+    /// Takes `alias/` and at least one of `[a-zA-Z0-9/_-]`, at most 256 characters in all.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let name = text
+            .strip_prefix(Self::PREFIX)
+            .ok_or(InvalidId("an alias name starts with alias/"))?;
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-');
+        if name.is_empty() || text.len() > 256 || !name.bytes().all(allowed) {
+            return Err(InvalidId(
+                "an alias name has 1-256 characters of a-z A-Z 0-9 / _ -",
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The whole name, prefix included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// True for `alias/aws/…`, which only AWS managed keys may have.
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with(Self::RESERVED_PREFIX)
+    }
+}
+
+/// 32 bytes shown as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hex32(pub [u8; 32]);
+
+/// The id of one version of key material: 64 lower-case hex digits on the wire.
+pub type MaterialId = Hex32;
+
+impl Hex32 {
+    /// Takes exactly 64 lower-case hex digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        const WHY: InvalidId = InvalidId("64 lower-case hex digits expected");
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| WHY)?;
+        let value = |b: u8| match b {
+            b'0'..=b'9' => Some(b - b'0'),
+            b'a'..=b'f' => Some(b - b'a' + 10),
+            _ => None,
+        };
+        let mut out = [0; 32];
+        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+            let [high, low] = pair else { return Err(WHY) };
+            *byte = value(*high).ok_or(WHY)? << 4 | value(*low).ok_or(WHY)?;
+        }
+        Ok(Self(out))
+    }
+}
+
+fn uuid_v4(mut random: [u8; 16]) -> [u8; 36] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let mut text = [b'-'; 36];
+    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+    let nibbles = random.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    for (at, nibble) in places.zip(nibbles) {
+        if let (Some(place), Some(digit)) = (text.get_mut(at), DIGITS.get(usize::from(nibble))) {
+            *place = *digit;
+        }
+    }
+    text
+}
+
+/// The text of bytes that a constructor has shown to be ASCII.
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+impl fmt::Display for Hex32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hex32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! shown_as_text {
+    ($($name:ty),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+shown_as_text!(AccountId, Region, KeyId, RequestId, AliasName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_numbers_round_trip() {
+        let account = AccountId::parse("000000000012").unwrap();
+        assert_eq!(account.to_number(), 12);
+        assert_eq!(AccountId::from_number(12), Some(account));
+        assert_eq!(AccountId::from_number(1_000_000_000_000), None);
+        assert!(AccountId::parse("00000000001").is_err());
+        assert!(AccountId::parse("00000000001x").is_err());
+    }
+
+    #[test]
+    fn regions_follow_the_model_pattern() {
+        for good in [
+            "us-east-1",
+            "us-gov-west-1",
+            "eusc-de-east-1",
+            "ap-southeast-12",
+        ] {
+            assert!(Region::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "us-1",
+            "US-east-1",
+            "us-east-",
+            "us-east-1a",
+            "a-b-c-d-1",
+            "us--east-1",
+        ] {
+            assert!(Region::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn key_ids_have_two_forms_and_one_case() {
+        assert!(KeyId::parse("1234abcd-12ab-34cd-56ef-1234567890ab").is_ok());
+        assert!(
+            KeyId::parse("mrk-1234abcd12ab34cd56ef1234567890ab")
+                .unwrap()
+                .is_multi_region()
+        );
+        for bad in [
+            "1234ABCD-12ab-34cd-56ef-1234567890ab",
+            "1234abcd12ab34cd56ef1234567890ab",
+            "mrk-fake-key-id",
+            "{234abcd-12ab-34cd-56ef-1234567890a}",
+        ] {
+            assert!(KeyId::parse(bad).is_err(), "{bad}");
+        }
+        let made = KeyId::from_random([0xff; 16]);
+        assert_eq!(made.as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(KeyId::parse(made.as_str()), Ok(made));
+    }
+
+    #[test]
+    fn alias_names_keep_to_their_alphabet() {
+        assert!(AliasName::parse("alias/a/b_c-9").is_ok());
+        assert!(AliasName::parse("alias/aws/s3").unwrap().is_reserved());
+        for bad in [
+            "alias/",
+            "Alias/x",
+            "x",
+            "alias/a b",
+            "alias/a:b",
+            "alias/é",
+        ] {
+            assert!(AliasName::parse(bad).is_err(), "{bad}");
+        }
+        assert!(AliasName::parse(&format!("alias/{}", "a".repeat(250))).is_ok());
+        assert!(AliasName::parse(&format!("alias/{}", "a".repeat(251))).is_err());
+    }
+
+    #[test]
+    fn hex_round_trips_and_refuses_upper_case() {
+        let id = Hex32([0xab; 32]);
+        assert_eq!(Hex32::parse(&id.to_string()), Ok(id));
+        assert!(Hex32::parse(&"AB".repeat(32)).is_err());
+    }
+}
