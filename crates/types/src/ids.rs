@@ -126,6 +126,14 @@ impl KeyId {
 pub struct RequestId([u8; 36]);
 
 impl RequestId {
+    /// Takes a UUID in lower case.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        match KeyId::parse(text) {
+            Ok(id) if !id.is_multi_region() => Ok(Self(id.0)),
+            _ => Err(InvalidId("a request id is a UUID")),
+        }
+    }
+
     /// Makes a UUID version 4 of 16 random bytes.
     pub fn from_random(random: [u8; 16]) -> Self {
         Self(uuid_v4(random))
