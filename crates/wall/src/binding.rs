@@ -2,6 +2,9 @@
 
 use keystead_types::{AccountId, KeyId, KeySpec, KeyUsage, MaterialId, Origin, Region};
 
+use crate::codec::ProtocolError;
+use crate::codec::wire::{Reader, Sink, put_account, put_key_id, put_region};
+
 /// Everything that the HSM authenticates together with a wrapped key, so that a compromised
 /// front end can neither swap nor mix nor repurpose keys. Its canonical bytes are the associated
 /// data of the wrapping.
@@ -28,3 +31,40 @@ pub struct KeyBinding {
 /// `docs/formats/wrapped-key.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey(pub Vec<u8>);
+
+/// Version of the canonical form.
+const BINDING_VERSION: u8 = 1;
+
+impl KeyBinding {
+    /// Appends the one byte form of the binding, the associated data of the wrapping: version,
+    /// Region (length and name), account, key id, spec, usage, origin, material id. Two bindings
+    /// have the same form only if they are equal. Layout in `docs/formats/wall.md`.
+    pub fn canonical(&self, out: &mut Vec<u8>) {
+        self.write(out);
+    }
+
+    pub(crate) fn write(&self, out: &mut impl Sink) {
+        out.put(&[BINDING_VERSION]);
+        put_region(out, &self.region);
+        put_account(out, self.account);
+        put_key_id(out, &self.key_id);
+        out.put(&[self.spec.code(), self.usage.code(), self.origin.code()]);
+        out.put(&self.material_id.0);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, ProtocolError> {
+        const UNKNOWN: ProtocolError = ProtocolError::UnknownValue;
+        if reader.u8()? != BINDING_VERSION {
+            return Err(ProtocolError::WrongVersion);
+        }
+        Ok(Self {
+            region: reader.region()?,
+            account: reader.account()?,
+            key_id: reader.key_id()?,
+            spec: KeySpec::from_code(reader.u8()?).ok_or(UNKNOWN)?,
+            usage: KeyUsage::from_code(reader.u8()?).ok_or(UNKNOWN)?,
+            origin: Origin::from_code(reader.u8()?).ok_or(UNKNOWN)?,
+            material_id: reader.hex32()?,
+        })
+    }
+}

@@ -4,11 +4,18 @@
 #![forbid(unsafe_code)]
 
 mod binding;
+pub mod codec;
 mod command;
+mod header;
 mod hsm;
+pub mod limits;
 mod receipt;
+mod serve;
+mod wipe;
 
 pub use binding::{KeyBinding, WrappedKey};
 pub use command::{Command, KeyHandle, Lane, Outcome, Reply};
+pub use header::{CIPHERTEXT_MAGIC, CIPHERTEXT_SUITE, CIPHERTEXT_VERSION, CiphertextHeader};
 pub use hsm::{Hsm, Refusal, WallError};
 pub use receipt::Receipt;
+pub use serve::serve_lane;

@@ -1,0 +1,62 @@
+//! Limits of the wall. Source of all: Keystead's own, `docs/formats/wall.md`, unless stated.
+
+use std::time::Duration;
+
+/// Longest frame after its length prefix, bytes. Holds every combination of fields at their own
+/// limits: ReEncrypt has two contexts, two wrapped keys and a ciphertext.
+pub const FRAME_MAX_BYTES: usize = 160 * 1024;
+/// Longest variable field that is not an encryption context, bytes. Above every limit of the
+/// service (ciphertext 6144, plaintext 4096), so that the HSM and not the framing refuses them.
+pub const FIELD_MAX_BYTES: usize = 16 * 1024;
+/// Longest canonical encryption context, bytes. A context of 8192 bytes has at most 4161
+/// different keys, each pair with 8 bytes of framing: 41,480 bytes.
+pub const CONTEXT_MAX_BYTES: usize = 48 * 1024;
+/// Longest Region name, bytes. Source: KMS model, `RegionType`.
+pub const REGION_MAX_BYTES: usize = 32;
+/// Bytes asked of the kernel by one read of a lane. Source: `wall.md` of the design, measured.
+pub const READ_MAX_BYTES: usize = 64 * 1024;
+
+/// Queued frames that cause a write before the worker parks. Source: as above.
+pub const FLUSH_FRAMES: usize = 32;
+/// Age of the oldest queued frame that causes a write before the worker parks. Source: as above.
+pub const FLUSH_AFTER: Duration = Duration::from_micros(50);
+/// Spare capacity of a send buffer that is given back after it was written, bytes.
+pub const SEND_BUFFER_KEPT_BYTES: usize = 256 * 1024;
+
+/// Commands without an answer on a worker's fast lane.
+pub const FAST_OUTSTANDING_MAX: usize = 256;
+/// Commands without an answer on a worker's slow lane.
+pub const SLOW_OUTSTANDING_MAX: usize = 32;
+/// Commands of one lane that wait for one of those places.
+pub const WAITING_MAX: usize = 1024;
+/// Bytes of the frames that wait, per lane.
+pub const WAITING_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Time for a command of the fast lane, waiting included.
+pub const FAST_DEADLINE: Duration = Duration::from_secs(10);
+/// Time for a command of the slow lane, waiting included.
+pub const SLOW_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Time for a new child until it is ready: self-tests and opening of domains.
+pub const START_DEADLINE: Duration = Duration::from_secs(30);
+/// Time between two pings of the child.
+pub const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// Time for the answer to a ping before the child counts as hung.
+pub const PING_DEADLINE: Duration = Duration::from_secs(5);
+/// Deadlines missed in a row on one lane before the child counts as hung.
+pub const HUNG_AFTER_TIMEOUTS: u32 = 3;
+/// Wait before the second restart in a row; doubles with each.
+pub const RESTART_BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait between restarts.
+pub const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Life of a child after which its death starts the waits anew.
+pub const RESTART_FORGIVEN_AFTER: Duration = Duration::from_secs(30);
+/// Time for the child to end by itself at shutdown.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// Longest control message, bytes.
+pub const CONTROL_MAX_BYTES: usize = 32 * 1024;
+/// Longest text of a child's failure, bytes.
+pub const FAILURE_TEXT_MAX_BYTES: usize = 512;
+/// Most workers of a front end. Two lanes each; the receipt numbers lanes with 16 bits.
+pub const WORKERS_MAX: u16 = 1024;
+/// Most sealed domain keys that a child is started with: one per Region.
+pub const DOMAINS_MAX: usize = 1024;

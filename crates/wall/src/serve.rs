@@ -1,0 +1,61 @@
+//! The HSM side of a lane.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use crate::codec::{
+    FrameBuffer, ProtocolError, check_hello, decode_command, encode_hello, encode_outcome,
+};
+use crate::wipe::wipe_and_clear;
+use crate::{Command, Outcome};
+
+/// Answers the commands of one lane until the other side closes it: reads what is there, runs
+/// `handler` on every whole frame, in order, and writes all answers at once. Blocks; one thread
+/// per lane. Buffers are overwritten after use.
+///
+/// The socket must be in blocking mode. Ends with `Ok` at the end of the stream.
+///
+/// Errors: of the socket; [`io::ErrorKind::InvalidData`] if the other side breaks the protocol
+/// (the cause is a [`ProtocolError`]). The socket is closed in each case, which tells the front
+/// end that all its commands on this lane are lost.
+pub fn serve_lane(
+    mut socket: UnixStream,
+    mut handler: impl FnMut(Command<'_>) -> Outcome,
+) -> io::Result<()> {
+    let mut input = FrameBuffer::new();
+    let mut output = Vec::new();
+    encode_hello(&mut output).map_err(broken)?;
+    socket.write_all(&output)?;
+    let mut greeted = false;
+    loop {
+        let count = match socket.read(input.space()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        if count == 0 {
+            return match input.has_partial_frame() {
+                true => Err(broken(ProtocolError::Truncated)),
+                false => Ok(()),
+            };
+        }
+        input.filled(count);
+        wipe_and_clear(&mut output);
+        while let Some(frame) = input.next_frame().map_err(broken)? {
+            if !greeted {
+                check_hello(frame).map_err(broken)?;
+                greeted = true;
+                continue;
+            }
+            let (id, command) = decode_command(frame).map_err(broken)?;
+            let outcome = handler(command.lend());
+            encode_outcome(&outcome, id, &mut output).map_err(broken)?;
+        }
+        input.compact();
+        socket.write_all(&output)?;
+        wipe_and_clear(&mut output);
+    }
+}
+
+fn broken(error: ProtocolError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
