@@ -1,2 +1,26 @@
 //! The audit trail: entries that cannot be dropped silently, a durable hash-chained log, CloudTrail records.
+//!
+//! A request opens an [`Entry`], tells it what it learns, settles it with its outcome and
+//! publishes it; only then is there an [`Audited`] answer for the door. An entry that goes out of
+//! scope on the way leaves an `ABANDONED` record. The records go to a [`Sink`]: [`AuditLog`] on
+//! disk, [`MemoryLog`] in tests and simulations.
 #![forbid(unsafe_code)]
+
+mod entry;
+pub mod limits;
+mod memory;
+mod outbox;
+mod record;
+mod rejection;
+mod settled;
+mod sink;
+mod text;
+mod trail;
+
+pub use entry::Entry;
+pub use memory::MemoryLog;
+pub use outbox::OutboxError;
+pub use rejection::{Rejection, rejection_counts};
+pub use settled::{Audited, Settled};
+pub use sink::{Appended, ReceiptNote, Record, Sink, SinkError};
+pub use trail::{Opening, SourceAddress, Tls, Trail};

@@ -1,0 +1,156 @@
+//! An entry on its way, and what happens to one that is lost.
+
+use std::sync::OnceLock;
+
+use keystead_types::{AccountId, Fault, KeyArn, RequestId};
+
+use crate::record::{self, Ending};
+use crate::{Opening, ReceiptNote, Record, Settled, Trail};
+
+/// The audit entry of one request or service event. Dropping it leaves an `ABANDONED` record.
+#[must_use = "dropping an entry records ABANDONED"]
+pub struct Entry(Pending);
+
+/// Who caused the event.
+pub(crate) enum Origin {
+    Request(Opening),
+    Service {
+        event_name: &'static str,
+        account: AccountId,
+        details: Option<Details>,
+    },
+}
+
+/// A JSON object made elsewhere, made safe for one line of a log.
+pub(crate) struct Details(Vec<u8>);
+
+impl Details {
+    pub(crate) fn new(json_object: Vec<u8>) -> Self {
+        Self(crate::text::one_line(json_object))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// All that a record is made of, but for its ending.
+pub(crate) struct Parts {
+    pub(crate) trail: Trail,
+    pub(crate) event_id: RequestId,
+    pub(crate) origin: Origin,
+    pub(crate) request_parameters: Option<Details>,
+    pub(crate) response_elements: Option<Details>,
+    pub(crate) additional: Vec<(&'static str, String)>,
+    pub(crate) resources: Vec<KeyArn>,
+    pub(crate) receipts: Vec<ReceiptNote>,
+}
+
+/// Parts whose record is still owed; dropping them pays it with `ABANDONED`.
+pub(crate) struct Pending {
+    parts: Option<Box<Parts>>,
+    /// The outbox form, once someone asked for it: it may be in the store by now.
+    pub(crate) outbox: OnceLock<Vec<u8>>,
+}
+
+impl Pending {
+    pub(crate) fn parts(&self) -> Option<&Parts> {
+        self.parts.as_deref()
+    }
+
+    /// Takes the debt away.
+    pub(crate) fn release(mut self) -> Option<Box<Parts>> {
+        self.parts.take()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(mut parts) = self.parts.take() else {
+            return;
+        };
+        if self.outbox.get().is_some() {
+            // The outbox may hold the record of a change that was made. It is replayed under its
+            // own id, which must not look written already.
+            parts.event_id = parts.trail.new_id();
+        }
+        let json = record::render(&parts, parts.trail.now(), Ending::Abandoned);
+        let record = Record {
+            event_id: parts.event_id,
+            json,
+            receipts: std::mem::take(&mut parts.receipts),
+        };
+        parts.trail.enqueue(record);
+    }
+}
+
+impl Entry {
+    pub(crate) fn open(trail: Trail, origin: Origin) -> Self {
+        let event_id = trail.new_id();
+        Self(Pending {
+            parts: Some(Box::new(Parts {
+                trail,
+                event_id,
+                origin,
+                request_parameters: None,
+                response_elements: None,
+                additional: Vec::new(),
+                resources: Vec::new(),
+                receipts: Vec::new(),
+            })),
+            outbox: OnceLock::new(),
+        })
+    }
+
+    /// The record's `eventID`.
+    pub fn event_id(&self) -> RequestId {
+        match self.0.parts() {
+            Some(parts) => parts.event_id,
+            None => RequestId::from_random([0; 16]),
+        }
+    }
+
+    /// Sets `requestParameters`: the text of one valid JSON object without secrets, as the
+    /// generated code makes it. An empty object is recorded as null.
+    pub fn request_parameters(&mut self, json_object: Vec<u8>) {
+        self.change(|parts| parts.request_parameters = Some(Details::new(json_object)));
+    }
+
+    /// Adds a key to `resources`, once. ReEncrypt names the source first.
+    pub fn resource(&mut self, arn: KeyArn) {
+        self.change(|parts| {
+            if !parts.resources.contains(&arn) {
+                parts.resources.push(arn);
+            }
+        });
+    }
+
+    /// Sets `responseElements`, valid JSON like the request's; recorded only for a success.
+    pub fn response_elements(&mut self, json_object: Vec<u8>) {
+        self.change(|parts| parts.response_elements = Some(Details::new(json_object)));
+    }
+
+    /// Sets a member of `additionalEventData`; the last value of a name counts.
+    pub fn additional(&mut self, name: &'static str, value: String) {
+        self.change(|parts| {
+            parts.additional.retain(|(present, _)| *present != name);
+            parts.additional.push((name, value));
+        });
+    }
+
+    /// Notes a use of a key. Call it for each command that crossed the wall.
+    pub fn receipt(&mut self, receipt: ReceiptNote) {
+        self.change(|parts| parts.receipts.push(receipt));
+    }
+
+    /// Ends the entry: the record's bytes are final and `eventTime` is now.
+    pub fn settle<T>(self, outcome: Result<T, Fault>) -> Settled<T> {
+        Settled::new(self.0, outcome)
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Parts)) {
+        if let Some(parts) = self.0.parts.as_deref_mut() {
+            change(parts);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The CloudTrail record, written straight into its bytes.
+//!
+//! Source: CloudTrail user guide, "CloudTrail record contents" (version 1.11), and the KMS
+//! developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
+
+use std::io::Write;
+
+use keystead_types::{AccountId, Fault, FaultKind, KeyArn, Timestamp, partition_of};
+use time::OffsetDateTime;
+
+use crate::entry::{Details, Origin, Parts};
+use crate::limits::{
+    ADDITIONAL_MAX_BYTES, ERROR_MESSAGE_MAX_BYTES, HOST_MAX_BYTES, PARAMETERS_MAX_BYTES,
+    RECORD_USUAL_BYTES, USER_AGENT_MAX_BYTES,
+};
+use crate::text::{at_most, inside, string};
+use crate::{Opening, SourceAddress, Tls};
+
+mod identity;
+
+/// How an event ended.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending<'a> {
+    Success,
+    Failure(&'a Fault),
+    Abandoned,
+}
+
+const ABANDONED_MESSAGE: &str =
+    "The request ended without an answer. What it asked for may have been done.";
+
+/// The record's bytes: one JSON object on one line.
+pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u8> {
+    let parameters = parts.request_parameters.as_ref();
+    let usual = RECORD_USUAL_BYTES + parameters.map_or(0, |details| details.as_bytes().len());
+    let mut out = Vec::with_capacity(usual);
+    out.extend_from_slice(b"{\"eventVersion\":\"1.11\",\"userIdentity\":");
+    let (event_name, account, read_only) = match &parts.origin {
+        Origin::Request(opening) => {
+            identity::caller(&mut out, &opening.caller, parts.trail.partition());
+            (
+                opening.event_name,
+                opening.caller.account,
+                opening.read_only,
+            )
+        }
+        Origin::Service {
+            event_name,
+            account,
+            ..
+        } => {
+            identity::internal(&mut out, *account);
+            (*event_name, *account, false)
+        }
+    };
+    out.extend_from_slice(b",\"eventTime\":\"");
+    moment(&mut out, now);
+    out.extend_from_slice(b"\",\"eventSource\":\"kms.amazonaws.com\",\"eventName\":");
+    string(&mut out, event_name);
+    out.extend_from_slice(b",\"awsRegion\":\"");
+    out.extend_from_slice(parts.trail.region().as_str().as_bytes());
+    out.push(b'"');
+    source(&mut out, &parts.origin);
+    errors(&mut out, ending);
+    let elements = match ending {
+        Ending::Success => parts.response_elements.as_ref(),
+        Ending::Failure(_) | Ending::Abandoned => None,
+    };
+    object(&mut out, b",\"requestParameters\":", parameters);
+    object(&mut out, b",\"responseElements\":", elements);
+    additional(&mut out, &parts.additional);
+    if let Origin::Request(opening) = &parts.origin {
+        out.extend_from_slice(b",\"requestID\":\"");
+        out.extend_from_slice(opening.request_id.as_str().as_bytes());
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"eventID\":\"");
+    out.extend_from_slice(parts.event_id.as_str().as_bytes());
+    out.extend_from_slice(if read_only {
+        b"\",\"readOnly\":true"
+    } else {
+        b"\",\"readOnly\":false"
+    });
+    resources(&mut out, &parts.resources);
+    closing(&mut out, &parts.origin, account);
+    out
+}
+
+fn source(out: &mut Vec<u8>, origin: &Origin) {
+    out.extend_from_slice(b",\"sourceIPAddress\":");
+    let Origin::Request(opening) = origin else {
+        out.extend_from_slice(b"\"AWS Internal\",\"userAgent\":\"AWS Internal\"");
+        return;
+    };
+    match &opening.source_ip {
+        // Addresses need no escapes, and writing to a Vec cannot fail.
+        SourceAddress::Ip(address) => {
+            let _infallible = write!(out, "\"{address}\"");
+        }
+        SourceAddress::Name(name) => string(out, at_most(name, HOST_MAX_BYTES)),
+    }
+    out.extend_from_slice(b",\"userAgent\":");
+    string(out, at_most(&opening.user_agent, USER_AGENT_MAX_BYTES));
+}
+
+fn errors(out: &mut Vec<u8>, ending: Ending<'_>) {
+    let (code, message) = match ending {
+        Ending::Success => return,
+        Ending::Abandoned => ("ABANDONED", Some(ABANDONED_MESSAGE)),
+        Ending::Failure(fault) => match fault.kind() {
+            FaultKind::AccessDenied => ("AccessDenied", fault.message()),
+            kind => (kind.code(), fault.message()),
+        },
+    };
+    out.extend_from_slice(b",\"errorCode\":");
+    string(out, code);
+    if let Some(message) = message {
+        out.extend_from_slice(b",\"errorMessage\":");
+        string(out, at_most(message, ERROR_MESSAGE_MAX_BYTES));
+    }
+}
+
+/// A member with an object made elsewhere; null when there is none or it is empty.
+fn object(out: &mut Vec<u8>, name: &[u8], details: Option<&Details>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(match details.map(Details::as_bytes) {
+        None | Some(b"" | b"{}") => b"null",
+        Some(json) if json.len() > PARAMETERS_MAX_BYTES => b"{\"omitted\":true}",
+        Some(json) => json,
+    });
+}
+
+fn additional(out: &mut Vec<u8>, members: &[(&'static str, String)]) {
+    if members.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b",\"additionalEventData\":{");
+    for (at, (name, value)) in members.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        string(out, name);
+        out.push(b':');
+        string(out, at_most(value, ADDITIONAL_MAX_BYTES));
+    }
+    out.push(b'}');
+}
+
+fn resources(out: &mut Vec<u8>, keys: &[KeyArn]) {
+    if keys.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b",\"resources\":[");
+    for (at, key) in keys.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"accountId\":\"");
+        out.extend_from_slice(key.account.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"type\":\"AWS::KMS::Key\",\"ARN\":\"arn:");
+        out.extend_from_slice(partition_of(&key.region).as_bytes());
+        out.extend_from_slice(b":kms:");
+        out.extend_from_slice(key.region.as_str().as_bytes());
+        out.push(b':');
+        out.extend_from_slice(key.account.as_str().as_bytes());
+        out.extend_from_slice(b":key/");
+        out.extend_from_slice(key.key_id.as_str().as_bytes());
+        out.extend_from_slice(b"\"}");
+    }
+    out.push(b']');
+}
+
+fn closing(out: &mut Vec<u8>, origin: &Origin, account: AccountId) {
+    out.extend_from_slice(match origin {
+        Origin::Request(_) => b",\"eventType\":\"AwsApiCall\"".as_slice(),
+        Origin::Service { .. } => b",\"eventType\":\"AwsServiceEvent\"",
+    });
+    out.extend_from_slice(b",\"managementEvent\":true,\"recipientAccountId\":\"");
+    out.extend_from_slice(account.as_str().as_bytes());
+    out.push(b'"');
+    match origin {
+        Origin::Service { details, .. } => {
+            object(out, b",\"serviceEventDetails\":", details.as_ref());
+            out.extend_from_slice(b",\"eventCategory\":\"Management\"");
+        }
+        Origin::Request(Opening { tls, .. }) => {
+            out.extend_from_slice(b",\"eventCategory\":\"Management\"");
+            if let Some(tls) = tls {
+                tls_details(out, tls);
+            }
+        }
+    }
+    out.push(b'}');
+}
+
+fn tls_details(out: &mut Vec<u8>, tls: &Tls) {
+    out.extend_from_slice(b",\"tlsDetails\":{\"tlsVersion\":\"");
+    inside(out, tls.version);
+    out.extend_from_slice(b"\",\"cipherSuite\":\"");
+    inside(out, at_most(&tls.cipher, HOST_MAX_BYTES));
+    out.extend_from_slice(b"\",\"clientProvidedHostHeader\":\"");
+    inside(out, at_most(&tls.host, HOST_MAX_BYTES));
+    out.extend_from_slice(b"\"}");
+}
+
+/// `2025-05-21T05:42:31Z`.
+fn moment(out: &mut Vec<u8>, at: Timestamp) {
+    let at =
+        OffsetDateTime::from_unix_timestamp(at.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let two = |out: &mut Vec<u8>, number: u8| {
+        out.extend_from_slice(&[b'0' + number / 10 % 10, b'0' + number % 10]);
+    };
+    let mut year = itoa::Buffer::new();
+    let year = year.format(at.year());
+    out.extend_from_slice(year.as_bytes());
+    out.push(b'-');
+    two(out, u8::from(at.month()));
+    out.push(b'-');
+    two(out, at.day());
+    out.push(b'T');
+    two(out, at.hour());
+    out.push(b':');
+    two(out, at.minute());
+    out.push(b':');
+    two(out, at.second());
+    out.push(b'Z');
+}

@@ -1,0 +1,124 @@
+//! Entries with an outcome, and answers that may leave.
+
+use std::future::Future;
+
+use keystead_types::{Fault, RequestId};
+
+use crate::entry::{Origin, Pending};
+use crate::record::{self, Ending};
+use crate::{Record, Rejection, outbox};
+
+/// An entry whose outcome is known and whose record is final. Dropping it leaves an `ABANDONED`
+/// record.
+#[must_use = "dropping a settled entry records ABANDONED"]
+pub struct Settled<T> {
+    pending: Pending,
+    json: Vec<u8>,
+    outcome: Result<T, Fault>,
+}
+
+/// An answer whose record is in the log. The door accepts nothing else.
+#[must_use = "an audited answer is there to be sent"]
+pub struct Audited<T> {
+    request_id: Option<RequestId>,
+    outcome: Result<T, Fault>,
+}
+
+impl<T> Settled<T> {
+    pub(crate) fn new(pending: Pending, outcome: Result<T, Fault>) -> Self {
+        let json = pending.parts().map_or_else(Vec::new, |parts| {
+            let ending = match &outcome {
+                Ok(_) => Ending::Success,
+                Err(fault) => Ending::Failure(fault),
+            };
+            record::render(parts, parts.trail.now(), ending)
+        });
+        Self {
+            pending,
+            json,
+            outcome,
+        }
+    }
+
+    /// What to store in the same batch as the change, so that the record survives with it: the
+    /// event's id and the bytes that [`Record::from_outbox`] reads. `None` for a failure, which
+    /// changes nothing.
+    pub fn outbox(&self) -> Option<(RequestId, &[u8])> {
+        self.outcome.as_ref().ok()?;
+        let parts = self.pending.parts()?;
+        let bytes = self
+            .pending
+            .outbox
+            .get_or_init(|| outbox::encode(parts.event_id, &self.json, &parts.receipts));
+        Some((parts.event_id, bytes))
+    }
+
+    /// The change was not committed: the record and the answer now tell the failure.
+    pub fn revise(self, fault: Fault) -> Self {
+        Self::new(self.pending, Err(fault))
+    }
+
+    /// Hands the record to the log, at once and even if the future is dropped, and resolves when
+    /// it is there. If the log fails the answer becomes KMSInternalException, whatever it was.
+    pub fn publish(self) -> impl Future<Output = Audited<T>> + Send
+    where
+        T: Send,
+    {
+        let Self {
+            pending,
+            json,
+            outcome,
+        } = self;
+        let handed = pending.release().map(|parts| {
+            let request_id = match &parts.origin {
+                Origin::Request(opening) => Some(opening.request_id),
+                Origin::Service { .. } => None,
+            };
+            let record = Record {
+                event_id: parts.event_id,
+                json,
+                receipts: parts.receipts,
+            };
+            (request_id, parts.trail.log().append(record))
+        });
+        async move {
+            let Some((request_id, appended)) = handed else {
+                let fault = Fault::internal("the audit entry was published before");
+                return Audited {
+                    request_id: None,
+                    outcome: Err(fault),
+                };
+            };
+            let outcome = match appended.await {
+                Ok(()) => outcome,
+                Err(error) => Err(Fault::internal(error)),
+            };
+            Audited {
+                request_id,
+                outcome,
+            }
+        }
+    }
+}
+
+impl<T> Audited<T> {
+    /// The answer to a request that was refused before its caller was known. The refusal is
+    /// counted, and logged at a bounded rate; the durable log is for authenticated callers.
+    pub fn rejected(rejection: Rejection, fault: Fault) -> Self {
+        rejection.note(&fault);
+        Self {
+            request_id: None,
+            outcome: Err(fault),
+        }
+    }
+
+    /// The answer.
+    pub fn into_outcome(self) -> Result<T, Fault> {
+        self.outcome
+    }
+
+    /// The request's id; `None` for a rejection (the door made that id) and a service event.
+    pub fn request_id(&self) -> Option<RequestId> {
+        self.request_id
+    }
+}

@@ -1,0 +1,140 @@
+//! Where entries begin.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use keystead_types::{
+    AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp, partition_of,
+};
+
+use crate::entry::{Details, Entry, Origin};
+use crate::{Record, Sink};
+
+/// The audit trail of one Region; cheap to clone.
+#[derive(Clone)]
+pub struct Trail(Arc<Shared>);
+
+struct Shared {
+    log: Arc<dyn Sink>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    region: Region,
+}
+
+/// What is known of a request when its entry begins.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The id that the answer carries in `x-amzn-RequestId`.
+    pub request_id: RequestId,
+    /// The operation's name, such as `Encrypt`.
+    pub event_name: &'static str,
+    /// Whether the operation changes nothing.
+    pub read_only: bool,
+    /// Who asks.
+    pub caller: Caller,
+    /// From where.
+    pub source_ip: SourceAddress,
+    /// The `User-Agent` header; recorded up to [`crate::limits::USER_AGENT_MAX_BYTES`].
+    pub user_agent: String,
+    /// The connection, when it is TLS.
+    pub tls: Option<Tls>,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// A client's address.
+    Ip(IpAddr),
+    /// A part of the system or a service that acts for a user: `s3.amazonaws.com`.
+    Name(Cow<'static, str>),
+}
+
+impl From<IpAddr> for SourceAddress {
+    fn from(address: IpAddr) -> Self {
+        Self::Ip(address)
+    }
+}
+
+/// A TLS connection, for `tlsDetails`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite's name: `TLS_AES_128_GCM_SHA256`.
+    pub cipher: String,
+    /// The Host header that the client sent.
+    pub host: String,
+}
+
+impl Trail {
+    /// A trail that writes to `log`.
+    ///
+    /// Arguments: `clock` gives event times, `entropy` event ids, `region` is `awsRegion` and
+    /// decides the partition of ARNs.
+    pub fn new(
+        log: Arc<dyn Sink>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        region: Region,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            log,
+            clock,
+            entropy,
+            region,
+        }))
+    }
+
+    /// Begins the entry of a request (`AwsApiCall`).
+    pub fn begin(&self, opening: Opening) -> Entry {
+        Entry::open(self.clone(), Origin::Request(opening))
+    }
+
+    /// Begins the entry of something that the service did itself (`AwsServiceEvent`), such as
+    /// `RotateKey` or `DeleteKey`. It is settled and published like a request's.
+    ///
+    /// Arguments: `account` owns the key; `details` is a JSON object for `serviceEventDetails`.
+    pub fn service_event(
+        &self,
+        event_name: &'static str,
+        account: AccountId,
+        details: Option<Vec<u8>>,
+    ) -> Entry {
+        let details = details.map(Details::new);
+        Entry::open(
+            self.clone(),
+            Origin::Service {
+                event_name,
+                account,
+                details,
+            },
+        )
+    }
+
+    pub(crate) fn log(&self) -> &Arc<dyn Sink> {
+        &self.0.log
+    }
+
+    pub(crate) fn enqueue(&self, record: Record) {
+        self.0.log.enqueue(record);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn new_id(&self) -> RequestId {
+        let mut random = [0; 16];
+        self.0.entropy.fill(&mut random);
+        RequestId::from_random(random)
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.0.region
+    }
+
+    pub(crate) fn partition(&self) -> &'static str {
+        partition_of(&self.0.region)
+    }
+}
