@@ -1,2 +1,46 @@
 //! Policy documents: parse, compile, evaluate with reasons. No I/O.
+//!
+//! A [`KeyPolicy`] is compiled once from its JSON text and answers [`Request`]s with a
+//! [`Verdict`]:
+//!
+//! 1. A Deny statement that applies wins over everything. A Deny that names an account applies
+//!    to all its principals.
+//! 2. Else an Allow statement that names the caller or everyone allows directly, also a caller of
+//!    another account; that the other account must agree is the engine's part.
+//! 3. Else an Allow statement that names the caller's account allows if identity policies do.
+//! 4. Else nothing is allowed. There is no other way to an Allow.
+//!
+//! A statement applies when its principals, its actions and its resources all fit. One without
+//! Action or without Resource is accepted, as by AWS, and never applies.
+//!
+//! # Choices where AWS is silent or loose
+//! - `NotPrincipal` goes with Deny only, and an entry exempts exactly whom it names directly:
+//!   `…:root` exempts the root user, not the account's users and roles; a role exempts all its
+//!   sessions. (IAM also wants the account, and for a session the role, listed beside the
+//!   exempted principal; here that is allowed and not needed.)
+//! - Action patterns are compared as whole texts, ASCII letters without case; an unknown action
+//!   is a pattern like any other.
+//! - `Condition`, and `${` in a resource of version 2012-10-17, are refused until they are
+//!   evaluated.
+//! - Groups, unique ids of deleted principals and wildcards inside a principal are "invalid
+//!   principals"; what is no ARN of a principal at all is an invalid ARN.
+//!
+//! Sources: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference";
+//! KMS Developer Guide, "Key policies in AWS KMS".
 #![forbid(unsafe_code)]
+
+mod default;
+mod document;
+mod error;
+mod evaluate;
+mod json;
+pub mod limits;
+mod principal;
+mod statement;
+mod wildcard;
+
+pub use default::default_key_policy;
+pub use error::{PolicyError, PolicyErrorKind};
+pub use evaluate::{KeyPolicy, Request, StatementTrace, Verdict};
+pub use principal::{NamedPrincipal, Partition};
+pub use statement::{Effect, StatementOutcome};

@@ -1,0 +1,332 @@
+//! The `Principal` element: who a statement is about.
+//!
+//! Every entry is taken apart when the policy is compiled, so that evaluation compares fields
+//! and formats nothing. Source: IAM User Guide, "AWS JSON policy elements: Principal".
+
+use std::fmt;
+
+use keystead_types::{AccountId, Principal};
+
+use crate::error::{PolicyError, PolicyErrorKind};
+
+/// A partition that exists. ARNs of other partitions are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Partition(&'static str);
+
+impl Partition {
+    /// Takes `aws`, `aws-cn` and so on. Source: botocore `partitions.json`.
+    pub fn parse(text: &str) -> Option<Self> {
+        const NAMES: [&str; 8] = [
+            "aws",
+            "aws-cn",
+            "aws-us-gov",
+            "aws-eusc",
+            "aws-iso",
+            "aws-iso-b",
+            "aws-iso-e",
+            "aws-iso-f",
+        ];
+        NAMES.into_iter().find(|name| *name == text).map(Self)
+    }
+
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// One entry of a `Principal` or `NotPrincipal` element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedPrincipal {
+    /// `*`: everyone, of every account and partition.
+    Everyone,
+    /// An account: twelve digits (then no partition) or the `root` ARN.
+    Account {
+        /// Where the ARN lives; `None` for bare digits, which name the account in any partition.
+        partition: Option<Partition>,
+        /// The account.
+        account: AccountId,
+    },
+    /// An IAM user.
+    User {
+        /// Where.
+        partition: Partition,
+        /// Whose.
+        account: AccountId,
+        /// Path without its leading slash, and name.
+        name: Box<str>,
+    },
+    /// A role, which stands for each of its sessions.
+    Role {
+        /// Where.
+        partition: Partition,
+        /// Whose.
+        account: AccountId,
+        /// Path without its leading slash, and name.
+        name: Box<str>,
+    },
+    /// One session of a role.
+    RoleSession {
+        /// Where.
+        partition: Partition,
+        /// Whose.
+        account: AccountId,
+        /// The role's name, without path.
+        role: Box<str>,
+        /// The session's name.
+        session: Box<str>,
+    },
+    /// A federated user.
+    FederatedUser {
+        /// Where.
+        partition: Partition,
+        /// Whose.
+        account: AccountId,
+        /// The user's name.
+        name: Box<str>,
+    },
+    /// A service principal such as `s3.amazonaws.com`.
+    Service {
+        /// Its name.
+        name: Box<str>,
+    },
+    /// A web identity provider or an S3 canonical user: grammatical, and matches no caller of KMS.
+    NoCaller,
+}
+
+/// How an entry fits a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    No,
+    /// The entry names the caller's account: a delegation.
+    Account,
+    /// The entry names the caller itself, or everyone.
+    Direct,
+}
+
+/// The caller of a request, with what every comparison needs worked out once.
+pub(crate) struct Asker<'a> {
+    pub(crate) principal: &'a Principal,
+    account: Option<AccountId>,
+    partition: Partition,
+    /// The role's name without path; empty for other callers.
+    role_name: &'a str,
+}
+
+impl<'a> Asker<'a> {
+    pub(crate) fn new(principal: &'a Principal, partition: Partition) -> Self {
+        let role_name = match principal {
+            Principal::RoleSession { role, .. } => last_segment(role),
+            _ => "",
+        };
+        Self {
+            principal,
+            account: principal.account(),
+            partition,
+            role_name,
+        }
+    }
+
+    fn is_of(&self, partition: Partition, account: AccountId) -> bool {
+        self.account == Some(account) && self.partition == partition
+    }
+}
+
+impl NamedPrincipal {
+    pub(crate) fn fit(&self, asker: &Asker<'_>) -> Fit {
+        let direct = match (self, asker.principal) {
+            (Self::Everyone, _) => true,
+            (Self::Account { partition, account }, principal) => {
+                let partition = partition.unwrap_or(asker.partition);
+                return match (asker.is_of(partition, *account), principal) {
+                    (false, _) => Fit::No,
+                    (true, Principal::Root { .. }) => Fit::Direct,
+                    (true, _) => Fit::Account,
+                };
+            }
+            (
+                Self::User {
+                    partition,
+                    account,
+                    name,
+                },
+                Principal::User { name: caller, .. },
+            )
+            | (
+                Self::Role {
+                    partition,
+                    account,
+                    name,
+                },
+                Principal::RoleSession { role: caller, .. },
+            )
+            | (
+                Self::FederatedUser {
+                    partition,
+                    account,
+                    name,
+                },
+                Principal::FederatedUser { name: caller, .. },
+            ) => **name == **caller && asker.is_of(*partition, *account),
+            (
+                Self::RoleSession {
+                    partition,
+                    account,
+                    role,
+                    session,
+                },
+                Principal::RoleSession {
+                    session: caller, ..
+                },
+            ) => {
+                **session == **caller
+                    && **role == *asker.role_name
+                    && asker.is_of(*partition, *account)
+            }
+            (Self::Service { name }, Principal::Service { name: caller }) => **name == **caller,
+            _ => false,
+        };
+        if direct { Fit::Direct } else { Fit::No }
+    }
+
+    /// The partition that the entry is written for, if it says so.
+    pub(crate) fn partition(&self) -> Option<Partition> {
+        match self {
+            Self::Account { partition, .. } => *partition,
+            Self::User { partition, .. }
+            | Self::Role { partition, .. }
+            | Self::RoleSession { partition, .. }
+            | Self::FederatedUser { partition, .. } => Some(*partition),
+            Self::Everyone | Self::Service { .. } | Self::NoCaller => None,
+        }
+    }
+
+    /// Takes a value of the `AWS` member: `*`, an account id, or an ARN of an account, user,
+    /// role, role session or federated user. Wildcards inside an ARN are refused.
+    pub(crate) fn parse_aws(text: &str) -> Result<Self, PolicyError> {
+        if text == "*" {
+            return Ok(Self::Everyone);
+        }
+        if let Ok(account) = AccountId::parse(text) {
+            return Ok(Self::Account {
+                partition: None,
+                account,
+            });
+        }
+        if is_unique_id(text) {
+            return Err(invalid("a deleted user or role is no principal"));
+        }
+        let rest = text.strip_prefix("arn:").ok_or_else(bad_arn)?;
+        if rest.contains(['*', '?']) {
+            return Err(invalid("a principal's ARN takes no wildcards"));
+        }
+        Self::parse_arn(rest)
+    }
+
+    fn parse_arn(rest: &str) -> Result<Self, PolicyError> {
+        let mut fields = rest.splitn(5, ':');
+        let mut field = || fields.next().ok_or_else(bad_arn);
+        let partition = Partition::parse(field()?).ok_or_else(bad_arn)?;
+        let (service, region, account) = (field()?, field()?, field()?);
+        let resource = field()?;
+        let account = AccountId::parse(account).map_err(|_| bad_arn())?;
+        if !region.is_empty() {
+            return Err(bad_arn());
+        }
+        if (service, resource) == ("iam", "root") {
+            return Ok(Self::Account {
+                partition: Some(partition),
+                account,
+            });
+        }
+        let (kind, name) = resource.split_once('/').ok_or_else(bad_arn)?;
+        match (service, kind) {
+            ("iam", "group") => return Err(invalid("a group is never a principal")),
+            ("iam", "user" | "role") if is_path_and_name(name) => {}
+            ("sts", "federated-user") if is_name(name) => {}
+            ("sts", "assumed-role") => {
+                let (role, session) = name.split_once('/').ok_or_else(bad_arn)?;
+                if !is_name(role) || !is_name(session) {
+                    return Err(bad_arn());
+                }
+                return Ok(Self::RoleSession {
+                    partition,
+                    account,
+                    role: role.into(),
+                    session: session.into(),
+                });
+            }
+            _ => return Err(bad_arn()),
+        }
+        let name = name.into();
+        Ok(match kind {
+            "user" => Self::User {
+                partition,
+                account,
+                name,
+            },
+            "role" => Self::Role {
+                partition,
+                account,
+                name,
+            },
+            _ => Self::FederatedUser {
+                partition,
+                account,
+                name,
+            },
+        })
+    }
+
+    /// Takes a value of the `Service` member: a lower-case host name.
+    pub(crate) fn parse_service(text: &str) -> Result<Self, PolicyError> {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let label = |label: &str| !label.is_empty() && label.bytes().all(letter);
+        if text.contains('.') && text.split('.').all(label) {
+            Ok(Self::Service { name: text.into() })
+        } else {
+            Err(invalid("a service principal looks like s3.amazonaws.com"))
+        }
+    }
+}
+
+fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// `[\w+=,.@-]+`. Source: IAM API reference, `UserName`, `RoleName`, `RoleSessionName`.
+fn is_name(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// A path of U+0021–U+007E and a name. Source: IAM API reference, `Path`.
+fn is_path_and_name(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic()) && is_name(last_segment(text))
+}
+
+/// What AWS shows in place of the ARN of a user or role that was deleted.
+/// Source: IAM User Guide, "IAM identifiers".
+fn is_unique_id(text: &str) -> bool {
+    let capital = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    (text.starts_with("AIDA") || text.starts_with("AROA"))
+        && text.len() >= 16
+        && text.bytes().all(capital)
+}
+
+fn bad_arn() -> PolicyError {
+    PolicyError::new(
+        PolicyErrorKind::InvalidArn,
+        "a principal is neither *, an account id, nor the ARN of a principal",
+    )
+}
+
+fn invalid(why: &'static str) -> PolicyError {
+    PolicyError::new(PolicyErrorKind::InvalidPrincipals, why)
+}
