@@ -1,0 +1,173 @@
+//! The record of a KMS key.
+
+use std::fmt;
+
+use keystead_types::{
+    AccountId, KeyId, KeyManager, KeySpec, KeyState, KeyUsage, MaterialId, Origin, Timestamp,
+};
+
+use super::Sealed;
+
+/// Everything that is stored about one KMS key, its wrapped key material included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key id.
+    pub key_id: KeyId,
+    /// The owner.
+    pub account: AccountId,
+    /// Type of the key material.
+    pub spec: KeySpec,
+    /// What the key may be used for.
+    pub usage: KeyUsage,
+    /// Where its material comes from.
+    pub origin: Origin,
+    /// Who manages it.
+    pub manager: KeyManager,
+    /// Its state.
+    pub state: KeyState,
+    /// Free text of its owner.
+    pub description: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Set while it waits for its deletion.
+    pub deletion: Option<Deletion>,
+    /// True for a multi-Region key.
+    pub multi_region: bool,
+    /// The key policy, as the document that was stored.
+    pub policy: String,
+    /// Tags in the order in which they were first set; each key once.
+    pub tags: Vec<(String, String)>,
+    /// Versions of the key material, oldest first.
+    pub materials: Vec<Material>,
+    /// Automatic rotation, when it is switched on.
+    pub rotation: Option<RotationSetting>,
+    /// On-demand rotations so far.
+    pub on_demand_rotations: u32,
+}
+
+impl KeyRecord {
+    /// The material that encrypts and signs: the last one in state
+    /// [`Current`](MaterialState::Current). None before the first import.
+    pub fn current_material(&self) -> Option<&Material> {
+        let mut newest_first = self.materials.iter().rev();
+        newest_first.find(|material| material.state == MaterialState::Current)
+    }
+
+    /// The material of that id.
+    pub fn material(&self, id: &MaterialId) -> Option<&Material> {
+        self.materials.iter().find(|material| material.id == *id)
+    }
+
+    /// Appends material and makes it the current one; the one that was current keeps decrypting.
+    pub fn push_current(&mut self, mut material: Material) {
+        for older in &mut self.materials {
+            if older.state == MaterialState::Current {
+                older.state = MaterialState::NonCurrent;
+            }
+        }
+        material.state = MaterialState::Current;
+        self.materials.push(material);
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let mut tags = self.tags.iter();
+        tags.find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The waiting period of a key that will be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// The key is deleted at this moment or later, never before.
+    pub due: Timestamp,
+    /// Length of the waiting period, days (7–30).
+    pub window_days: u32,
+}
+
+/// One version of a key's material.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Material {
+    /// Its id, bound into every ciphertext that it made.
+    pub id: MaterialId,
+    /// The material, encrypted under a domain key.
+    pub wrapped: WrappedKeyBytes,
+    /// When it was generated or imported.
+    pub created: Timestamp,
+    /// The rotation that made it current; none for the first material.
+    pub rotation: Option<Rotation>,
+    /// When that rotation happened.
+    pub rotated_at: Option<Timestamp>,
+    /// What it may be used for now.
+    pub state: MaterialState,
+}
+
+impl Material {
+    /// The first material of a new key: current, and made by no rotation.
+    pub fn first(id: MaterialId, wrapped: WrappedKeyBytes, created: Timestamp) -> Self {
+        Self {
+            id,
+            wrapped,
+            created,
+            rotation: None,
+            rotated_at: None,
+            state: MaterialState::Current,
+        }
+    }
+
+    /// Material that a rotation at `at` generated and made current.
+    pub fn rotated(
+        id: MaterialId,
+        wrapped: WrappedKeyBytes,
+        rotation: Rotation,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            rotation: Some(rotation),
+            rotated_at: Some(at),
+            ..Self::first(id, wrapped, at)
+        }
+    }
+}
+
+/// State of key material. Source: KMS model, `KeyMaterialState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MaterialState {
+    /// Encrypts and decrypts.
+    Current,
+    /// Decrypts only.
+    NonCurrent,
+    /// Imported for the next on-demand rotation; not used yet.
+    PendingRotation,
+}
+
+/// What caused a rotation. Source: KMS model, `RotationType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rotation {
+    /// The rotation period had passed.
+    Automatic,
+    /// RotateKeyOnDemand was called.
+    OnDemand,
+}
+
+/// Automatic rotation of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationSetting {
+    /// Days between rotations (90–2,560).
+    pub period_days: u32,
+    /// When automatic rotation was switched on or its period last changed.
+    pub enabled_at: Timestamp,
+    /// The next rotation happens at this moment or later.
+    pub next: Timestamp,
+}
+
+/// Key material encrypted under a domain key, as the HSM process returned it. Opaque here.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrappedKeyBytes(pub Vec<u8>);
+
+impl fmt::Debug for WrappedKeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Sealed(self.0.len()).fmt(f)
+    }
+}
