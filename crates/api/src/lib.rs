@@ -1,2 +1,25 @@
 //! Wire shapes generated from the KMS service model: decode, constraints, encode. No I/O.
+//!
+//! [`Shape`] is implemented by one marker type per operation; `keystead_api::encrypt` holds the
+//! `Input` and `Output` of [`Encrypt`], and [`model`] what several operations share. The files
+//! under `generated/` are made by `cargo xtask codegen`; the rest of the crate is the small
+//! runtime that they call.
 #![forbid(unsafe_code)]
+
+mod audit;
+mod checks;
+mod fault;
+mod generated;
+pub mod limits;
+mod pattern;
+mod read;
+mod shape;
+mod shown;
+mod symbol;
+mod tree;
+mod write;
+
+pub use fault::encode_fault;
+pub use generated::*;
+pub use shape::Shape;
+pub use symbol::Symbol;

@@ -1,0 +1,167 @@
+//! The regular expressions of the model as plain predicates, each linear in the text.
+//!
+//! A pattern must match the whole text, anchored or not, as in AWS's front end. `\w`, `\d`
+//! and `\s` are ASCII, as in Java.
+
+/// A regular expression of the model.
+pub(crate) struct Pattern {
+    /// Its text in the model, for the message.
+    pub(crate) source: &'static str,
+    /// Whether a text matches.
+    pub(crate) accepts: fn(&str) -> bool,
+}
+
+/// True if the text has at least one byte and all are allowed.
+fn some(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
+/// `[0-9]{12}`
+pub(crate) fn account_id(text: &str) -> bool {
+    text.len() == 12 && some(text, |b| b.is_ascii_digit())
+}
+
+/// `^[a-zA-Z0-9:/_-]+$`
+pub(crate) fn alias_or_grant_name(text: &str) -> bool {
+    some(text, |b| is_word(b) || matches!(b, b':' | b'/' | b'-'))
+}
+
+/// `^[a-f0-9]+$`
+pub(crate) fn lower_hex(text: &str) -> bool {
+    some(text, |b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// `cluster-[2-7a-zA-Z]{11,16}`
+pub(crate) fn cluster_id(text: &str) -> bool {
+    text.strip_prefix("cluster-").is_some_and(|rest| {
+        (11..=16).contains(&rest.len())
+            && some(rest, |b| {
+                matches!(b, b'2'..=b'7') || b.is_ascii_alphabetic()
+            })
+    })
+}
+
+/// `^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$`
+pub(crate) fn source_arn(text: &str) -> bool {
+    let lower = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let mut fields = text.splitn(6, ':');
+    let mut next = || fields.next().unwrap_or_default();
+    let (arn, partition, service, region, account, rest) =
+        (next(), next(), next(), next(), next(), next());
+    arn == "arn"
+        && partition
+            .strip_prefix("aws")
+            .is_some_and(|tail| tail.bytes().all(lower))
+        && some(service, lower)
+        && region.bytes().all(lower)
+        && account_id(account)
+        && !rest.is_empty()
+        && !rest
+            .chars()
+            .any(|c| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}'))
+}
+
+/// `^[a-zA-Z0-9:/_\s.-]+$`
+pub(crate) fn material_description(text: &str) -> bool {
+    some(text, |b| {
+        is_word(b) || matches!(b, b':' | b'/' | b'.' | b'-' | b' ' | 0x09..=0x0d)
+    })
+}
+
+/// `[\u0020-\u00FF]*`
+pub(crate) fn latin1_printable(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, '\u{20}'..='\u{ff}'))
+}
+
+/// `[\w]+`
+pub(crate) fn word(text: &str) -> bool {
+    some(text, is_word)
+}
+
+/// `[\u0009\u000A\u000D\u0020-\u00FF]+`
+pub(crate) fn latin1_text(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}'))
+}
+
+/// `^[\w+=,.@:/-]+$`
+pub(crate) fn principal_id(text: &str) -> bool {
+    some(text, |b| {
+        is_word(b) || matches!(b, b'+' | b'=' | b',' | b'.' | b'@' | b':' | b'/' | b'-')
+    })
+}
+
+/// `^([a-z]+-){2,3}\d+$`
+pub(crate) fn region(text: &str) -> bool {
+    let Some((head, number)) = text.rsplit_once('-') else {
+        return false;
+    };
+    let words = head.split('-');
+    some(number, |b| b.is_ascii_digit())
+        && (2..=3).contains(&words.clone().count())
+        && words
+            .into_iter()
+            .all(|word| some(word, |b| b.is_ascii_lowercase()))
+}
+
+/// `^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$`
+pub(crate) fn service_principal(text: &str) -> bool {
+    let mut labels = text.split('.');
+    labels.clone().count() >= 3
+        && labels.all(|label| some(label, |b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+/// `^[a-zA-Z0-9-_.]+$`
+pub(crate) fn xks_key_id(text: &str) -> bool {
+    some(text, |b| is_word(b) || matches!(b, b'-' | b'.'))
+}
+
+/// `^[A-Z2-7]+$`
+pub(crate) fn base32(text: &str) -> bool {
+    some(text, |b| matches!(b, b'A'..=b'Z' | b'2'..=b'7'))
+}
+
+/// `^[a-zA-Z0-9\/+=]+$`
+pub(crate) fn base64(text: &str) -> bool {
+    some(text, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'/' | b'+' | b'=')
+    })
+}
+
+/// `^https://[a-zA-Z0-9.-]+$`
+pub(crate) fn https_endpoint(text: &str) -> bool {
+    text.strip_prefix("https://").is_some_and(|host| {
+        some(host, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')
+        })
+    })
+}
+
+/// `^(/[a-zA-Z0-9\/_-]+/kms/xks/v\d{1,2})$|^(/kms/xks/v\d{1,2})$`
+pub(crate) fn xks_uri_path(text: &str) -> bool {
+    let Some((head, version)) = text.rsplit_once("/kms/xks/v") else {
+        return false;
+    };
+    let prefix_fits = head.is_empty()
+        || head
+            .strip_prefix('/')
+            .is_some_and(|rest| some(rest, |b| is_word(b) || matches!(b, b'/' | b'-')));
+    prefix_fits && version.len() <= 2 && some(version, |b| b.is_ascii_digit())
+}
+
+/// `^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$`
+pub(crate) fn vpce_service_name(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("com.amazonaws.vpce.")
+        .or_else(|| text.strip_prefix("eu.amazonaws.vpce."));
+    rest.and_then(|rest| rest.split_once(".vpce-svc-"))
+        .is_some_and(|(area, service)| {
+            region(area) && some(service, |b| matches!(b, b'0'..=b'9' | b'a'..=b'z'))
+        })
+}
