@@ -4,18 +4,24 @@
 #![forbid(unsafe_code)]
 
 mod binding;
+pub mod client;
 pub mod codec;
 mod command;
+pub mod control;
 mod header;
 mod hsm;
 pub mod limits;
 mod receipt;
 mod serve;
+pub mod supervisor;
 mod wipe;
 
 pub use binding::{KeyBinding, WrappedKey};
+pub use client::{WallClient, Worker, WorkerPort};
 pub use command::{Command, KeyHandle, Lane, Outcome, Reply};
+pub use control::{ControlChannel, LaneSocket, RootConfig, SealedDomain, Start};
 pub use header::{CIPHERTEXT_MAGIC, CIPHERTEXT_SUITE, CIPHERTEXT_VERSION, CiphertextHeader};
 pub use hsm::{Hsm, Refusal, WallError};
 pub use receipt::Receipt;
 pub use serve::serve_lane;
+pub use supervisor::{Supervisor, SupervisorConfig, SupervisorTiming};

@@ -1,0 +1,134 @@
+//! The tasks of a worker: new sockets, answers, full sockets, deadlines.
+
+use std::os::unix::net::UnixStream as StdStream;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::lane::{Broken, Flushed, Link};
+use super::port::Shared;
+use super::{Lanes, with_lanes};
+use crate::Lane;
+use crate::codec::FrameBuffer;
+
+/// Connects whenever the supervisor has new sockets.
+pub(super) async fn relink(worker: u64, shared: Arc<Shared>) {
+    loop {
+        shared.arrived.notified().await;
+        connect_arrived(worker, &shared);
+    }
+}
+
+/// Connects the sockets that have arrived, if any.
+pub(super) fn connect_arrived(worker: u64, shared: &Shared) {
+    let Some(pair) = shared.take() else {
+        return;
+    };
+    with_lanes(Some(worker), |lanes, wakers| {
+        connect(lanes, Lane::Fast, pair.fast, wakers);
+        connect(lanes, Lane::Slow, pair.slow, wakers);
+    });
+}
+
+fn connect(lanes: &mut Lanes, kind: Lane, socket: StdStream, wakers: &mut Vec<Waker>) {
+    let socket = socket
+        .set_nonblocking(true)
+        .and_then(|()| UnixStream::from_std(socket));
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::error!(lane = ?kind, %error, "cannot use a socket to the HSM process");
+            lanes.lane(kind).disconnect(wakers);
+            return;
+        }
+    };
+    lanes.links += 1;
+    let number = lanes.links;
+    let (reader, writer) = socket.into_split();
+    let reading = lanes
+        .runtime
+        .spawn(read_answers(reader, lanes.worker, kind, number));
+    let link = Link {
+        number,
+        writer: Arc::new(writer),
+        tasks: vec![reading.abort_handle()],
+    };
+    lanes.lane(kind).connect(link, wakers);
+    lanes.flush(kind, wakers);
+}
+
+async fn read_answers(mut socket: OwnedReadHalf, worker: u64, kind: Lane, number: u64) {
+    let mut input = FrameBuffer::new();
+    let mut greeted = false;
+    loop {
+        match socket.read(input.space()).await {
+            Ok(0) => break tracing::warn!(lane = ?kind, "the HSM process closed a lane"),
+            Ok(count) => input.filled(count),
+            Err(error) => break tracing::warn!(lane = ?kind, %error, "a lane failed"),
+        }
+        let received = with_lanes(Some(worker), |lanes, wakers| {
+            lanes
+                .lane(kind)
+                .receive(number, &mut input, &mut greeted, wakers)
+        });
+        match received {
+            Some(Ok(())) => {}
+            None | Some(Err(Broken::Replaced)) => return,
+            Some(Err(Broken::Protocol(error))) => {
+                break tracing::error!(lane = ?kind, %error, "the HSM process broke the protocol");
+            }
+        }
+    }
+    with_lanes(Some(worker), |lanes, wakers| {
+        let lane = lanes.lane(kind);
+        if lane.link_number() == Some(number) {
+            lane.disconnect(wakers);
+        }
+    });
+}
+
+/// Lets a task write the rest once the socket takes more.
+pub(super) fn spawn_drain(lanes: &mut Lanes, kind: Lane) {
+    let (worker, runtime) = (lanes.worker, lanes.runtime.clone());
+    let lane = lanes.lane(kind);
+    let Some(number) = lane.link_number() else {
+        return;
+    };
+    if let Some(link) = lane.link(number) {
+        let writer = Arc::clone(&link.writer);
+        let task = runtime.spawn(drain(writer, worker, kind, number));
+        link.tasks.retain(|task| !task.is_finished());
+        link.tasks.push(task.abort_handle());
+    }
+}
+
+async fn drain(writer: Arc<OwnedWriteHalf>, worker: u64, kind: Lane, number: u64) {
+    loop {
+        // An error shows again at the write, which ends the lane.
+        let _ready = writer.writable().await;
+        let flushed = with_lanes(Some(worker), |lanes, wakers| {
+            lanes.lane(kind).unblock(number, wakers)
+        });
+        if flushed != Some(Flushed::Blocked) {
+            return;
+        }
+    }
+}
+
+/// Gives up what is past its deadline, and writes what a busy worker left queued.
+pub(super) async fn sweep(worker: u64, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        with_lanes(Some(worker), |lanes, wakers| {
+            let now = Instant::now();
+            for kind in [Lane::Fast, Lane::Slow] {
+                lanes.lane(kind).sweep(now, wakers);
+                lanes.flush(kind, wakers);
+            }
+        });
+    }
+}

@@ -1,0 +1,175 @@
+//! The control channel between the supervisor and the HSM process: a socket of whole messages
+//! that carries the start, the lane sockets, pings, and by its end the death of either side.
+//! Bytes in `docs/formats/wall.md`.
+
+mod message;
+mod socket;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use keystead_types::Region;
+use thiserror::Error;
+
+use crate::Lane;
+use crate::codec::ProtocolError;
+use crate::limits::FAILURE_TEXT_MAX_BYTES;
+pub(crate) use message::{FromChild, ToChild};
+pub(crate) use socket::{Received, pair, receive, send};
+
+/// Where the HSM process takes its root of trust from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootConfig {
+    /// A file with the root key.
+    KeyFile {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether to make it if there is none.
+        create: bool,
+    },
+    /// A random root in the memory of the HSM process, lost with it. For development.
+    Ephemeral,
+}
+
+/// A Region and its domain key, sealed under the root of trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedDomain {
+    /// The Region.
+    pub region: Region,
+    /// What `CreateDomain` answered.
+    pub sealed: Vec<u8>,
+}
+
+/// One lane as the HSM process gets it.
+#[derive(Debug)]
+pub struct LaneSocket {
+    /// Which commands come here.
+    pub kind: Lane,
+    /// Its number, the `lane` of receipts; unlike that of any other lane of this process.
+    pub number: u16,
+    /// For [`crate::serve_lane`].
+    pub socket: UnixStream,
+}
+
+/// All that an HSM process needs to begin.
+#[derive(Debug)]
+pub struct Start {
+    /// The root of trust.
+    pub root: RootConfig,
+    /// Domain keys to open.
+    pub domains: Vec<SealedDomain>,
+    /// Lanes to serve.
+    pub lanes: Vec<LaneSocket>,
+}
+
+/// Why the control channel does not work.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The other side ended.
+    #[error("the other side of the control channel ended")]
+    Closed,
+    /// The other side broke the protocol.
+    #[error("the control channel: {0}")]
+    Protocol(#[from] ProtocolError),
+    /// The socket failed.
+    #[error("the control channel failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The HSM process's side of the control channel.
+pub struct ControlChannel {
+    socket: OwnedFd,
+}
+
+impl ControlChannel {
+    /// Takes the channel from standard input, where the supervisor puts it.
+    ///
+    /// Errors: standard input is closed. That it is no socket shows at the first use.
+    pub fn from_stdin() -> io::Result<Self> {
+        let socket = io::stdin().as_fd().try_clone_to_owned()?;
+        Ok(Self { socket })
+    }
+
+    /// Takes an open channel.
+    pub fn new(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+
+    /// Waits for all that is needed to begin.
+    ///
+    /// Errors: [`ControlError`]; the process should end then.
+    pub fn receive_start(&self) -> Result<Start, ControlError> {
+        let ToChild::Start {
+            root,
+            domains: domain_count,
+            lanes: lane_count,
+        } = self.next()?.0
+        else {
+            return Err(ProtocolError::UnknownKind.into());
+        };
+        let mut domains = Vec::new();
+        for _ in 0..domain_count {
+            let (ToChild::Domain(domain), None) = self.next()? else {
+                return Err(ProtocolError::UnknownKind.into());
+            };
+            domains.push(domain);
+        }
+        let mut lanes = Vec::new();
+        for _ in 0..lane_count {
+            let (ToChild::Lane { kind, number }, Some(socket)) = self.next()? else {
+                return Err(ProtocolError::UnknownKind.into());
+            };
+            let socket = UnixStream::from(socket);
+            lanes.push(LaneSocket {
+                kind,
+                number,
+                socket,
+            });
+        }
+        Ok(Start {
+            root,
+            domains,
+            lanes,
+        })
+    }
+
+    /// Tells the supervisor that the lanes are served from now on. `epoch` is that of receipts.
+    pub fn ready(&self, epoch: u64) -> Result<(), ControlError> {
+        self.tell(&FromChild::Ready { epoch })
+    }
+
+    /// Tells the supervisor why the process cannot work. The text goes to the operator's log and
+    /// must hold no secret; it is cut at [`FAILURE_TEXT_MAX_BYTES`].
+    pub fn failed(&self, reason: &str) -> Result<(), ControlError> {
+        let end = reason.floor_char_boundary(FAILURE_TEXT_MAX_BYTES);
+        let reason = reason.get(..end).unwrap_or_default().to_owned();
+        self.tell(&FromChild::Failed { reason })
+    }
+
+    /// Answers pings until the supervisor closes the channel or dies; then the process should
+    /// end. Uses `recvmsg` and `sendmsg` only.
+    pub fn serve_until_closed(&self) -> Result<(), ControlError> {
+        loop {
+            match self.next() {
+                Ok((ToChild::Ping(number), None)) => self.tell(&FromChild::Pong(number))?,
+                Ok(_) => return Err(ProtocolError::UnknownKind.into()),
+                Err(ControlError::Closed) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn next(&self) -> Result<(ToChild, Option<OwnedFd>), ControlError> {
+        let Received { message, fd } = receive(self.socket.as_fd())?;
+        Ok((ToChild::decode(&message)?, fd))
+    }
+
+    fn tell(&self, message: &FromChild) -> Result<(), ControlError> {
+        send(self.socket.as_fd(), &message.encode()?, None)
+    }
+}
+
+#[cfg(test)]
+mod tests;
