@@ -1,2 +1,28 @@
-//! Behind the wall: key material, algorithms, wrapping, roots of trust, self-tests. Runs only in the HSM process.
-#![forbid(unsafe_code)]
+//! Behind the wall: key material, algorithms, wrapping, roots of trust, self-tests. Runs only in
+//! the HSM process; what crosses to it is in crate `keystead_wall`.
+//!
+//! Formats: `docs/formats/ciphertext.md`, `wrapped-key.md`, `root-key-file.md`.
+#![deny(unsafe_code)]
+
+mod aead;
+mod arena;
+mod core;
+mod domains;
+pub mod limits;
+mod receipts;
+mod roots;
+mod secrets;
+mod symmetric;
+mod wrapping;
+
+pub use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
+pub use arena::Protection;
+pub use domains::DomainError;
+pub use roots::{RootError, RootId};
+
+/// Ends the process at once. For failures of the cryptographic library or of the arena, after
+/// which no answer can be trusted: the front end sees its sockets close, starts a new process,
+/// and that one runs the self-tests first.
+fn halt() -> ! {
+    std::process::abort()
+}
