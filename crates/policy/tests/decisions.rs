@@ -1,4 +1,10 @@
 //! The key policy's part of the decision table, actions and resources. Rows F4 and F5.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -277,6 +283,24 @@ fn hostile_resource_patterns_end_in_time() {
     let reached = format!("{subject}b");
     let verdict = policy.evaluate(&request(&alice, "kms:Encrypt", &reached));
     assert_eq!(verdict, Verdict::Denied { statement: 0 });
+}
+
+/// The largest documents that are slow to match: 2,500 short patterns, and 230 long ones.
+#[test]
+fn hostile_documents_end_in_time() {
+    let long = format!("*{}x", "1?".repeat(64));
+    for pattern_list in [vec!["*1*a*4*x"; 2500], vec![long.as_str(); 230]] {
+        let policy = compile(&json!({
+            "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": pattern_list,
+        }));
+        let alice = alice();
+        let best = (0..30).map(|_| {
+            let start = Instant::now();
+            assert_eq!(ask(&policy, &alice, "kms:Encrypt"), Verdict::NotMatched);
+            start.elapsed()
+        });
+        assert!(best.min().unwrap() < Duration::from_millis(5));
+    }
 }
 
 #[test]

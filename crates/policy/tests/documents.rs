@@ -1,4 +1,10 @@
 //! The grammar: what is accepted, and every refusal. Rows F1, F2 and the Condition refusal.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use keystead_policy::{
     KeyPolicy, PolicyError, PolicyErrorKind, Request, Verdict, default_key_policy, limits,

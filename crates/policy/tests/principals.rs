@@ -1,4 +1,10 @@
 //! Each form of principal × each kind of caller × effect × account.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use keystead_policy::{KeyPolicy, PolicyErrorKind, Request, Verdict};
 use keystead_types::{AccountId, FaultKind, Principal};
@@ -175,6 +181,7 @@ fn table() -> Vec<Row> {
             &["worker/one", "svc/worker/one"],
             &[],
         ),
+        aws("arn:aws:sts::111122223333:assumed-role/other/one", &[], &[]),
         aws(
             "arn:aws:sts::444455556666:assumed-role/worker/one",
             &["other worker/one"],
