@@ -9,6 +9,7 @@
 mod arrows;
 mod bench;
 mod ci;
+mod codegen;
 mod dev;
 mod limits;
 mod steps;
@@ -34,6 +35,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make the wire shapes, the dispatch and docs/operations.md from the service model
+    Codegen {
+        /// Only compare, and name the files that differ
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the dependencies between the workspace's crates against the table in arrows.rs
     Arrows,
     /// Check that no banned crate and no unlisted licence is in the tree
@@ -56,6 +63,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Codegen { check } => codegen::run(check),
         Command::Arrows => arrows::run(),
         Command::Supply => supply::run(),
         Command::Tidy => tidy::run(),

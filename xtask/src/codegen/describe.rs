@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::model::{Kind, Member, Model, Operation, Shape};
 
 /// The table of operations.
-pub fn table(model: &Model, uncovered: &BTreeSet<&str>) -> Result<String, String> {
+pub(crate) fn table(model: &Model, uncovered: &BTreeSet<&str>) -> Result<String, String> {
     let mut out = String::from(
         "# Operations\n\n\
          Made by `cargo xtask codegen` from the service model and \
@@ -47,7 +47,7 @@ pub fn table(model: &Model, uncovered: &BTreeSet<&str>) -> Result<String, String
 }
 
 /// A member's documentation line.
-pub fn member(model: &Model, member: &Member) -> Result<String, String> {
+pub(crate) fn member(model: &Model, member: &Member) -> Result<String, String> {
     let shape = model.shape(&member.shape)?;
     let range = |unit: &str| match (shape.min, shape.max) {
         (Some(min), Some(max)) => format!(", {min}–{max}{unit}"),

@@ -27,7 +27,7 @@ const GENERATED_DIR: &str = "crates/api/src/generated";
 ///
 /// Errors: the model or the ratchet file cannot be read or breaks a rule of [`rules`]; rustfmt
 /// fails; with `check`, the names of the files that differ.
-pub fn run(check: bool) -> Result<(), String> {
+pub(crate) fn run(check: bool) -> Result<(), String> {
     let root = root()?;
     let files = generate(&root)?;
     let files = output::formatted(&root, files)?;
@@ -60,11 +60,11 @@ fn generate(root: &Path) -> Result<Vec<File>, String> {
 
     let path = |name: &str| format!("{GENERATED_DIR}/{name}.rs");
     let mut files = vec![
-        File::rust(path("rules"), symbols::rules(&model)?),
-        File::rust(path("symbols"), symbols::symbols(&model)?),
-        File::rust(path("model"), structure::shared(&model)?),
-        File::rust(path("operations"), operations::table(&model, &uncovered)?),
-        File::rust(path("mod"), operations::modules(&model)),
+        File::rust(path("rules"), &symbols::rules(&model)?),
+        File::rust(path("symbols"), &symbols::symbols(&model)?),
+        File::rust(path("model"), &structure::shared(&model)?),
+        File::rust(path("operations"), &operations::table(&model, &uncovered)?),
+        File::rust(path("mod"), &operations::modules(&model)),
         File::text(
             "docs/operations.md".to_owned(),
             describe::table(&model, &uncovered)?,
@@ -74,7 +74,7 @@ fn generate(root: &Path) -> Result<Vec<File>, String> {
         let name = names::snake(&operation.name);
         files.push(File::rust(
             path(&name),
-            structure::operation(&model, operation)?,
+            &structure::operation(&model, operation)?,
         ));
     }
     Ok(files)

@@ -5,38 +5,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 /// A service model.
-pub struct Model {
+pub(crate) struct Model {
     /// Operations by name.
-    pub operations: Vec<Operation>,
+    pub(crate) operations: Vec<Operation>,
     shapes: BTreeMap<String, Shape>,
 }
 
 /// One operation and its structures.
-pub struct Operation {
+pub(crate) struct Operation {
     /// Its name on the wire.
-    pub name: String,
+    pub(crate) name: String,
     /// Its request structure.
-    pub input: String,
+    pub(crate) input: String,
     /// Its answer structure; `None` where the answer is empty.
-    pub output: Option<String>,
+    pub(crate) output: Option<String>,
 }
 
 /// A named type.
-pub struct Shape {
+pub(crate) struct Shape {
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Marked as sensitive.
-    pub sensitive: bool,
+    pub(crate) sensitive: bool,
     /// Least length or value.
-    pub min: Option<u32>,
+    pub(crate) min: Option<u32>,
     /// Greatest length or value.
-    pub max: Option<u32>,
+    pub(crate) max: Option<u32>,
     /// Regular expression of a string.
-    pub pattern: Option<String>,
+    pub(crate) pattern: Option<String>,
 }
 
 /// The kinds of types that KMS uses.
-pub enum Kind {
+pub(crate) enum Kind {
     /// Text without a fixed set of values.
     Text,
     /// One of these values, in the order of the model.
@@ -58,18 +58,18 @@ pub enum Kind {
 }
 
 /// A member of a structure.
-pub struct Member {
+pub(crate) struct Member {
     /// Its name on the wire.
-    pub name: String,
+    pub(crate) name: String,
     /// Its shape.
-    pub shape: String,
+    pub(crate) shape: String,
     /// Whether it must be present.
-    pub required: bool,
+    pub(crate) required: bool,
 }
 
 impl Model {
     /// Reads a model. Errors: anything that the generator does not know.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let shapes = entries(&json, "shapes")?
             .map(|(name, shape)| {
@@ -91,12 +91,12 @@ impl Model {
     }
 
     /// The shape of that name.
-    pub fn shape(&self, name: &str) -> Result<&Shape, String> {
+    pub(crate) fn shape(&self, name: &str) -> Result<&Shape, String> {
         self.shapes.get(name).ok_or(format!("no shape {name}"))
     }
 
     /// The members of the structure of that name.
-    pub fn members(&self, name: &str) -> Result<&[Member], String> {
+    pub(crate) fn members(&self, name: &str) -> Result<&[Member], String> {
         match &self.shape(name)?.kind {
             Kind::Structure(members) => Ok(members),
             _ => Err(format!("{name} is not a structure")),
@@ -104,7 +104,7 @@ impl Model {
     }
 
     /// Shapes by name that some operation's request or answer reaches.
-    pub fn used(&self) -> Result<BTreeMap<&str, &Shape>, String> {
+    pub(crate) fn used(&self) -> Result<BTreeMap<&str, &Shape>, String> {
         let requests = self.reached_from(self.operations.iter().map(|op| op.input.as_str()))?;
         let answers = self.operations.iter().filter_map(|op| op.output.as_deref());
         let names = requests.into_iter().chain(self.reached_from(answers)?);
@@ -112,7 +112,7 @@ impl Model {
     }
 
     /// Names of the shapes that the given ones lead to, themselves included.
-    pub fn reached_from<'m>(
+    pub(crate) fn reached_from<'m>(
         &'m self,
         roots: impl Iterator<Item = &'m str>,
     ) -> Result<BTreeSet<&'m str>, String> {

@@ -1,7 +1,7 @@
 //! Names of the model in Rust's cases.
 
 /// `AWSAccountId` → `aws_account_id`.
-pub fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     let chars: Vec<char> = name.chars().collect();
     let mut out = String::new();
     for (index, c) in chars.iter().enumerate() {
@@ -21,12 +21,12 @@ pub fn snake(name: &str) -> String {
 }
 
 /// `CustomerMasterKeySpec` → `CUSTOMER_MASTER_KEY_SPEC`.
-pub fn upper(name: &str) -> String {
+pub(crate) fn upper(name: &str) -> String {
     snake(name).to_ascii_uppercase()
 }
 
 /// `KeyId` → `keyId`, as AWS spells members in messages and in CloudTrail.
-pub fn lower_camel(name: &str) -> String {
+pub(crate) fn lower_camel(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());
     first.into_iter().chain(chars).collect()
@@ -34,7 +34,7 @@ pub fn lower_camel(name: &str) -> String {
 
 /// `RSAES_OAEP_SHA_256` → `RsaesOaepSha256`; names with lower case stay as they are.
 /// `SELF` becomes `Own`, because `Self` is a keyword.
-pub fn variant(name: &str) -> String {
+pub(crate) fn variant(name: &str) -> String {
     if name == "SELF" {
         return "Own".to_owned();
     }

@@ -8,7 +8,7 @@ use super::names::snake;
 use super::rules;
 
 /// Reads the ratchet file. Errors: a name twice, out of order, or not in the model.
-pub fn uncovered<'t>(model: &Model, text: &'t str) -> Result<BTreeSet<&'t str>, String> {
+pub(crate) fn uncovered<'t>(model: &Model, text: &'t str) -> Result<BTreeSet<&'t str>, String> {
     let lines = text.lines().map(str::trim);
     let names: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -29,7 +29,7 @@ pub fn uncovered<'t>(model: &Model, text: &'t str) -> Result<BTreeSet<&'t str>, 
 }
 
 /// The file of `OperationName` and `for_each_operation!`.
-pub fn table(model: &Model, uncovered: &BTreeSet<&str>) -> Result<String, String> {
+pub(crate) fn table(model: &Model, uncovered: &BTreeSet<&str>) -> Result<String, String> {
     let mut variants = String::new();
     let mut shown = String::new();
     let mut parsed = String::new();
@@ -105,7 +105,7 @@ macro_rules! for_each_operation {{
 }
 
 /// The file that declares the others.
-pub fn modules(model: &Model) -> String {
+pub(crate) fn modules(model: &Model) -> String {
     let mut out = String::from("//! Made by `cargo xtask codegen`: one module per operation.\n\n");
     let mut names: Vec<String> = model
         .operations

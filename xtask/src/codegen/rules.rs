@@ -174,7 +174,7 @@ const SHARED_SYMBOLS: &[(&str, &str)] = &[
 ];
 
 /// Whether a blob member holds a secret. Errors: it is in neither list or in both.
-pub fn is_sensitive_blob(structure: &str, member: &str) -> Result<bool, String> {
+pub(crate) fn is_sensitive_blob(structure: &str, member: &str) -> Result<bool, String> {
     let listed = |list: &[(&str, &str)]| list.contains(&(structure, member));
     match (listed(SENSITIVE_BLOBS), listed(PUBLIC_BLOBS)) {
         (true, false) => Ok(true),
@@ -189,24 +189,24 @@ pub fn is_sensitive_blob(structure: &str, member: &str) -> Result<bool, String> 
 }
 
 /// Whether `Debug` must not show a member although the model has no objection.
-pub fn is_token(member: &str) -> bool {
+pub(crate) fn is_token(member: &str) -> bool {
     TOKENS.contains(&member)
 }
 
 /// Whether CloudTrail leaves a member out for another reason than its shape.
-pub fn is_unaudited(member: &str) -> bool {
+pub(crate) fn is_unaudited(member: &str) -> bool {
     is_token(member) || UNAUDITED.contains(&member)
 }
 
 /// The predicate of a regular expression.
-pub fn predicate(pattern: &str) -> Result<&'static str, String> {
+pub(crate) fn predicate(pattern: &str) -> Result<&'static str, String> {
     let found = PATTERNS.iter().find(|(source, _)| *source == pattern);
     let (_, name) = found.ok_or(format!("no predicate for the pattern {pattern}"))?;
     Ok(name)
 }
 
 /// Whether an operation is read-only for CloudTrail. Errors: it is in neither list or in both.
-pub fn is_read_only(operation: &str) -> Result<bool, String> {
+pub(crate) fn is_read_only(operation: &str) -> Result<bool, String> {
     match (READ_ONLY.contains(&operation), WRITING.contains(&operation)) {
         (true, false) => Ok(true),
         (false, true) => Ok(false),
@@ -217,13 +217,13 @@ pub fn is_read_only(operation: &str) -> Result<bool, String> {
 }
 
 /// The name that `keystead_types` has for an enumeration.
-pub fn shared_symbol(shape: &str) -> Option<&'static str> {
+pub(crate) fn shared_symbol(shape: &str) -> Option<&'static str> {
     let found = SHARED_SYMBOLS.iter().find(|(name, _)| *name == shape);
     found.map(|(_, shared)| *shared)
 }
 
 /// Compares the lists here with the model. Errors: an entry is missing or names nothing.
-pub fn check(model: &Model) -> Result<(), String> {
+pub(crate) fn check(model: &Model) -> Result<(), String> {
     let mut blobs = BTreeSet::new();
     for (name, shape) in model.used()? {
         let Kind::Structure(members) = &shape.kind else {

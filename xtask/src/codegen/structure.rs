@@ -15,7 +15,7 @@ struct Uses {
 }
 
 /// The file of structures inside requests and answers.
-pub fn shared(model: &Model) -> Result<String, String> {
+pub(crate) fn shared(model: &Model) -> Result<String, String> {
     let requests = model
         .operations
         .iter()
@@ -46,11 +46,11 @@ pub fn shared(model: &Model) -> Result<String, String> {
         let doc = format!("/// Source: KMS model, `{name}`.");
         out.push_str(&structure(model, name, name, &doc, uses)?);
     }
-    Ok(without_unused_imports(out))
+    Ok(without_unused_imports(&out))
 }
 
 /// The file of one operation.
-pub fn operation(model: &Model, operation: &Operation) -> Result<String, String> {
+pub(crate) fn operation(model: &Model, operation: &Operation) -> Result<String, String> {
     let Operation {
         name,
         input,
@@ -88,11 +88,11 @@ pub fn operation(model: &Model, operation: &Operation) -> Result<String, String>
          use crate::tree::{{Members, Node}};\nuse crate::write::{{self, Object}};\n\
          use crate::{{OperationName, Shape, limits}};\n{body}"
     );
-    Ok(without_unused_imports(text))
+    Ok(without_unused_imports(&text))
 }
 
 /// Drops imports that the rest of the file does not name.
-fn without_unused_imports(text: String) -> String {
+fn without_unused_imports(text: &str) -> String {
     let uses = |word: &str, mark: &str| {
         text.lines()
             .filter(|line| !line.starts_with("use ") && !line.trim_start().starts_with("//"))

@@ -7,7 +7,7 @@ use super::names::{upper, variant};
 use super::rules;
 
 /// The file of enumerations.
-pub fn symbols(model: &Model) -> Result<String, String> {
+pub(crate) fn symbols(model: &Model) -> Result<String, String> {
     let mut out = String::from("//! Enumerations of the model.\n\nuse crate::symbol::symbols;\n");
     for (name, shape) in model.used()? {
         let Kind::Symbol(values) = &shape.kind else {
@@ -30,7 +30,7 @@ pub fn symbols(model: &Model) -> Result<String, String> {
 
 /// The file of constraints that requests meet: one constant per string shape, one list of names
 /// per enumeration.
-pub fn rules(model: &Model) -> Result<String, String> {
+pub(crate) fn rules(model: &Model) -> Result<String, String> {
     let mut out = String::from(
         "//! Constraints of the string shapes that requests use.\n\n\
          use crate::pattern::{self, Pattern};\nuse crate::read::{Bounds, TextRule};\n",
@@ -76,7 +76,7 @@ fn text_rule(out: &mut String, name: &str, shape: &Shape) -> Result<(), String> 
 }
 
 /// A `Bounds` expression; a missing bound is one that nothing violates.
-pub fn bounds(shape: &Shape) -> String {
+pub(crate) fn bounds(shape: &Shape) -> String {
     let min = shape.min.unwrap_or(0);
     let max = shape
         .max

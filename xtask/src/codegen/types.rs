@@ -6,30 +6,34 @@ use super::rules;
 use super::symbols::bounds;
 
 /// A member of a structure with everything that the emitters ask about it.
-pub struct Field<'m> {
+pub(crate) struct Field<'m> {
     /// Name on the wire.
-    pub wire: &'m str,
+    pub(crate) wire: &'m str,
     /// Name in messages and in CloudTrail.
-    pub camel: String,
+    pub(crate) camel: String,
     /// Name in Rust.
-    pub rust: String,
+    pub(crate) rust: String,
     /// Whether it must be present.
-    pub required: bool,
+    pub(crate) required: bool,
     /// Its kind.
-    pub kind: &'m Kind,
+    pub(crate) kind: &'m Kind,
     /// Its shape's name.
-    pub shape: &'m str,
+    pub(crate) shape: &'m str,
     /// Its type without `Option`.
-    pub plain_type: String,
+    pub(crate) plain_type: String,
     /// Never shown by `Debug`.
-    pub hidden: bool,
+    pub(crate) hidden: bool,
     /// A blob that is a secret.
-    pub secret: bool,
+    pub(crate) secret: bool,
 }
 
 impl<'m> Field<'m> {
     /// Looks at a member of a structure.
-    pub fn of(model: &'m Model, structure: &str, member: &'m Member) -> Result<Self, String> {
+    pub(crate) fn of(
+        model: &'m Model,
+        structure: &str,
+        member: &'m Member,
+    ) -> Result<Self, String> {
         let shape = model.shape(&member.shape)?;
         let secret =
             matches!(shape.kind, Kind::Blob) && rules::is_sensitive_blob(structure, &member.name)?;
@@ -47,12 +51,12 @@ impl<'m> Field<'m> {
     }
 
     /// An encryption context has no `Option`: absent is empty.
-    pub fn is_context(&self) -> bool {
+    pub(crate) fn is_context(&self) -> bool {
         matches!(self.kind, Kind::Context)
     }
 
     /// Its type.
-    pub fn rust_type(&self) -> String {
+    pub(crate) fn rust_type(&self) -> String {
         if self.required || self.is_context() {
             self.plain_type.clone()
         } else {
@@ -61,7 +65,7 @@ impl<'m> Field<'m> {
     }
 
     /// Whether CloudTrail has it.
-    pub fn is_audited(&self) -> bool {
+    pub(crate) fn is_audited(&self) -> bool {
         !self.hidden && !matches!(self.kind, Kind::Blob) && !rules::is_unaudited(self.wire)
     }
 }
@@ -85,7 +89,7 @@ fn plain_type(model: &Model, name: &str, secret: bool) -> Result<String, String>
 }
 
 /// A closure `|node, path, checks| …` that reads the shape.
-pub fn reader(model: &Model, name: &str, secret: bool) -> Result<String, String> {
+pub(crate) fn reader(model: &Model, name: &str, secret: bool) -> Result<String, String> {
     let shape = model.shape(name)?;
     let limits = bounds(shape);
     let call = match &shape.kind {
@@ -110,7 +114,7 @@ pub fn reader(model: &Model, name: &str, secret: bool) -> Result<String, String>
 
 /// Which text a writer makes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Text {
+pub(crate) enum Text {
     /// An answer.
     Wire,
     /// CloudTrail parameters.
@@ -118,7 +122,7 @@ pub enum Text {
 }
 
 /// A statement that writes `value`, an expression of reference type, to `out`.
-pub fn writer(
+pub(crate) fn writer(
     model: &Model,
     name: &str,
     secret: bool,
