@@ -4,7 +4,7 @@
 //! binaries and tests of one profile and one set of features).
 
 use crate::steps::Steps;
-use crate::{arrows, supply, tidy, workspace};
+use crate::{arrows, codegen, supply, tidy, workspace};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -68,6 +68,7 @@ pub(crate) fn everything(strictness: Strictness) -> Result<(), String> {
     steps.run("tidy", tidy::run);
     steps.run("arrows", arrows::run);
     steps.run("bans and licences", supply::run);
+    steps.run("generated code", || codegen::run(true));
     let tools = steps.run("conformance tools", || install(strictness));
     steps.run("clippy", || {
         cargo(&[
