@@ -12,6 +12,10 @@ use crate::{Opening, ReceiptNote, Record, Settled, Trail};
 pub struct Entry(Pending);
 
 /// Who caused the event.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are requests, and all live in a box"
+)]
 pub(crate) enum Origin {
     Request(Opening),
     Service {
@@ -58,6 +62,16 @@ impl Pending {
         self.parts.as_deref()
     }
 
+    /// Gives the event another id if its outbox form was taken: the outbox may hold the record of
+    /// a change that was made. It is replayed under its own id, which must not look written.
+    pub(crate) fn renew_id(&mut self) {
+        if self.outbox.take().is_some()
+            && let Some(parts) = self.parts.as_deref_mut()
+        {
+            parts.event_id = parts.trail.new_id();
+        }
+    }
+
     /// Takes the debt away.
     pub(crate) fn release(mut self) -> Option<Box<Parts>> {
         self.parts.take()
@@ -70,8 +84,6 @@ impl Drop for Pending {
             return;
         };
         if self.outbox.get().is_some() {
-            // The outbox may hold the record of a change that was made. It is replayed under its
-            // own id, which must not look written already.
             parts.event_id = parts.trail.new_id();
         }
         let json = record::render(&parts, parts.trail.now(), Ending::Abandoned);
@@ -100,6 +112,10 @@ impl Entry {
             })),
             outbox: OnceLock::new(),
         })
+    }
+
+    pub(crate) fn again(pending: Pending) -> Self {
+        Self(pending)
     }
 
     /// The record's `eventID`.

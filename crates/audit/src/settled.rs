@@ -6,7 +6,7 @@ use keystead_types::{Fault, RequestId};
 
 use crate::entry::{Origin, Pending};
 use crate::record::{self, Ending};
-use crate::{Record, Rejection, outbox};
+use crate::{Entry, Record, Rejection, outbox};
 
 /// An entry whose outcome is known and whose record is final. Dropping it leaves an `ABANDONED`
 /// record.
@@ -53,9 +53,30 @@ impl<T> Settled<T> {
         Some((parts.event_id, bytes))
     }
 
-    /// The change was not committed: the record and the answer now tell the failure.
-    pub fn revise(self, fault: Fault) -> Self {
+    /// The change was not committed, or nobody knows: the record and the answer now tell the
+    /// failure. Where the outbox form was taken, the store may hold it all the same; the failure
+    /// then gets an event id of its own, so that a replay of the outbox is not mistaken for it.
+    pub fn revise(mut self, fault: Fault) -> Self {
+        self.pending.renew_id();
         Self::new(self.pending, Err(fault))
+    }
+
+    /// Nothing was committed because others changed the same records meanwhile: the entry is open
+    /// again for another attempt.
+    pub fn reopen(mut self) -> Entry {
+        self.pending.renew_id();
+        Entry::again(self.pending)
+    }
+
+    /// A service event that did not happen after all leaves no record. The entry of a request
+    /// cannot be withdrawn: it leaves `ABANDONED`, as when it is dropped.
+    pub fn withdraw(self) {
+        let service = self.pending.parts().is_some_and(|parts| {
+            matches!(parts.origin, Origin::Service { .. })
+        });
+        if service {
+            drop(self.pending.release());
+        }
     }
 
     /// Hands the record to the log, at once and even if the future is dropped, and resolves when
