@@ -108,13 +108,14 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+/// What [`Backend::get`] answers: the revision of the state that was read, and for each key its
+/// entry.
+pub type GetResult = Result<(Revision, Vec<Option<Entry>>), StoreError>;
+
 /// Storage. Every method sees all commits that had returned before it was called.
 pub trait Backend: Send + Sync {
     /// Reads several keys from one consistent state; answers in the order asked.
-    fn get(
-        &self,
-        keys: Vec<Vec<u8>>,
-    ) -> BoxFuture<'_, Result<(Revision, Vec<Option<Entry>>), StoreError>>;
+    fn get(&self, keys: Vec<Vec<u8>>) -> BoxFuture<'_, GetResult>;
 
     /// Reads a range in byte order, at most `limit` entries (1–10,000); values are left empty
     /// when `keys_only`.

@@ -7,16 +7,22 @@
 
 mod backend;
 mod change;
+mod check;
 pub mod layout;
 pub mod limits;
+pub mod memory;
 mod migrate;
 pub mod records;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 mod view;
 
 pub use backend::{
-    Backend, Batch, BoxFuture, Condition, Entry, Range, Revision, ScanPage, StoreError, Write,
+    Backend, Batch, BoxFuture, Condition, Entry, GetResult, Range, Revision, ScanPage, StoreError,
+    Write,
 };
 pub use change::{Change, Expect};
+pub use check::{Refused, check_scan};
 pub use layout::{Due, DueKind, Meta};
 pub use migrate::{MigrateError, Migrated, SCHEMA_VERSION, migrate};
 pub use view::{OutboxEntry, Records, Versioned};
