@@ -7,7 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod entry;
+#[cfg(test)]
+mod fixture;
 pub mod limits;
+mod log;
 mod memory;
 mod outbox;
 mod record;
@@ -18,6 +21,10 @@ mod text;
 mod trail;
 
 pub use entry::Entry;
+pub use log::{
+    AuditLog, Broken, Counts, Durability, Head, LaneCount, OpenError, Reason, Report, verify,
+    verify_against,
+};
 pub use memory::MemoryLog;
 pub use outbox::OutboxError;
 pub use rejection::{Rejection, rejection_counts};

@@ -17,6 +17,8 @@ use crate::text::{at_most, inside, string};
 use crate::{Opening, SourceAddress, Tls};
 
 mod identity;
+#[cfg(test)]
+mod tests;
 
 /// How an event ended.
 #[derive(Clone, Copy)]

@@ -53,6 +53,16 @@ impl<T> Settled<T> {
         Some((parts.event_id, bytes))
     }
 
+    #[cfg(test)]
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Option<&crate::entry::Parts> {
+        self.pending.parts()
+    }
+
     /// The change was not committed, or nobody knows: the record and the answer now tell the
     /// failure. Where the outbox form was taken, the store may hold it all the same; the failure
     /// then gets an event id of its own, so that a replay of the outbox is not mistaken for it.
@@ -71,9 +81,10 @@ impl<T> Settled<T> {
     /// A service event that did not happen after all leaves no record. The entry of a request
     /// cannot be withdrawn: it leaves `ABANDONED`, as when it is dropped.
     pub fn withdraw(self) {
-        let service = self.pending.parts().is_some_and(|parts| {
-            matches!(parts.origin, Origin::Service { .. })
-        });
+        let service = self
+            .pending
+            .parts()
+            .is_some_and(|parts| matches!(parts.origin, Origin::Service { .. }));
         if service {
             drop(self.pending.release());
         }
@@ -143,3 +154,6 @@ impl<T> Audited<T> {
         self.request_id
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,21 @@ pub(crate) fn is_one_object(json: &[u8]) -> bool {
         && json.iter().fold(true, |all, &byte| all & (byte >= b' '))
 }
 
+/// Appends bytes as lower-case hex digits.
+pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+    );
+}
+
+/// Appends a decimal number.
+pub(crate) fn number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
 /// The longest start of `text` with at most `max_bytes` bytes.
 pub(crate) fn at_most(text: &str, max_bytes: usize) -> &str {
     let end = text.floor_char_boundary(max_bytes);

@@ -112,6 +112,17 @@ impl Trail {
         )
     }
 
+    /// The same trail with another log.
+    #[cfg(test)]
+    pub(crate) fn with_log(&self, log: Arc<dyn Sink>) -> Self {
+        Self(Arc::new(Shared {
+            log,
+            clock: Arc::clone(&self.0.clock),
+            entropy: Arc::clone(&self.0.entropy),
+            region: self.0.region.clone(),
+        }))
+    }
+
     pub(crate) fn log(&self) -> &Arc<dyn Sink> {
         &self.0.log
     }

@@ -1,0 +1,4 @@
+mod chain;
+mod disk;
+mod fixture;
+mod workers;

@@ -1,0 +1,303 @@
+use keystead_types::Principal;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fixture::{account, key, opening, tls, trail, user};
+use crate::{Entry, Trail};
+
+/// The bytes of a settled entry's record.
+fn bytes<T>(entry: Entry, outcome: Result<T, Fault>) -> Vec<u8> {
+    let settled = entry.settle(outcome);
+    settled.json().to_vec()
+}
+
+fn text<T>(entry: Entry, outcome: Result<T, Fault>) -> String {
+    String::from_utf8(bytes(entry, outcome)).unwrap()
+}
+
+fn world() -> Trail {
+    trail("eu-west-1").0
+}
+
+fn identity_of(region: &str, principal: Principal) -> String {
+    let (trail, _log) = trail(region);
+    let text = text(trail.begin(opening(principal)), Ok(()));
+    let start = text.find("\"userIdentity\":").unwrap() + "\"userIdentity\":".len();
+    let end = text.find(",\"eventTime\"").unwrap();
+    text[start..end].to_owned()
+}
+
+#[test]
+fn a_successful_call_in_full() {
+    let mut opening = opening(user());
+    opening.tls = Some(tls());
+    let mut entry = world().begin(opening);
+    entry.request_parameters(br#"{"keyId":"alias/a","encryptionContext":{"k":"v"}}"#.to_vec());
+    entry.resource(key('a'));
+    entry.resource(key('b'));
+    entry.resource(key('a'));
+    entry.response_elements(br#"{"keyId":"x"}"#.to_vec());
+    entry.additional("keyMaterialId", "first".to_owned());
+    entry.additional("recipient", "r".to_owned());
+    entry.additional("keyMaterialId", "abc".to_owned());
+    let expected = concat!(
+        r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","#,
+        r#""arn":"arn:aws:iam::111122223333:user/team/alice","accountId":"111122223333","#,
+        r#""accessKeyId":"AKIAIOSFODNN7EXAMPLE","userName":"alice"},"#,
+        r#""eventTime":"2025-05-21T05:42:31Z","eventSource":"kms.amazonaws.com","#,
+        r#""eventName":"Encrypt","awsRegion":"eu-west-1","sourceIPAddress":"203.0.113.7","#,
+        r#""userAgent":"aws-cli/2.27","#,
+        r#""requestParameters":{"keyId":"alias/a","encryptionContext":{"k":"v"}},"#,
+        r#""responseElements":{"keyId":"x"},"#,
+        r#""additionalEventData":{"recipient":"r","keyMaterialId":"abc"},"#,
+        r#""requestID":"eeeeeeee-eeee-4eee-aeee-eeeeeeeeeeee","#,
+        r#""eventID":"01010101-0101-4101-8101-010101010101","readOnly":true,"#,
+        r#""resources":[{"accountId":"444455556666","type":"AWS::KMS::Key","#,
+        r#""ARN":"arn:aws:kms:eu-west-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890aa"},"#,
+        r#"{"accountId":"444455556666","type":"AWS::KMS::Key","#,
+        r#""ARN":"arn:aws:kms:eu-west-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"}],"#,
+        r#""eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","#,
+        r#""eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","#,
+        r#""cipherSuite":"TLS_AES_128_GCM_SHA256","#,
+        r#""clientProvidedHostHeader":"kms.eu-west-1.example.org"}}"#,
+    );
+    assert_eq!(text(entry, Ok(())), expected);
+}
+
+#[test]
+fn a_failed_call_in_full() {
+    let mut entry = world().begin(opening(user()));
+    entry.request_parameters(b"{}".to_vec());
+    entry.response_elements(br#"{"keyId":"x"}"#.to_vec());
+    let fault = Fault::new(FaultKind::NotFound, "Key 'x' does not exist").because("secret cause");
+    let expected = concat!(
+        r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","#,
+        r#""arn":"arn:aws:iam::111122223333:user/team/alice","accountId":"111122223333","#,
+        r#""accessKeyId":"AKIAIOSFODNN7EXAMPLE","userName":"alice"},"#,
+        r#""eventTime":"2025-05-21T05:42:31Z","eventSource":"kms.amazonaws.com","#,
+        r#""eventName":"Encrypt","awsRegion":"eu-west-1","sourceIPAddress":"203.0.113.7","#,
+        r#""userAgent":"aws-cli/2.27","errorCode":"NotFoundException","#,
+        r#""errorMessage":"Key 'x' does not exist","requestParameters":null,"#,
+        r#""responseElements":null,"requestID":"eeeeeeee-eeee-4eee-aeee-eeeeeeeeeeee","#,
+        r#""eventID":"01010101-0101-4101-8101-010101010101","readOnly":true,"#,
+        r#""eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","#,
+        r#""eventCategory":"Management"}"#,
+    );
+    assert_eq!(text(entry, Err::<(), _>(fault)), expected);
+}
+
+#[test]
+fn access_denied_loses_its_exception_and_a_bare_fault_has_no_message() {
+    let value = |fault| -> Value {
+        let entry = world().begin(opening(user()));
+        serde_json::from_slice(&bytes(entry, Err::<(), _>(fault))).unwrap()
+    };
+    let denied = value(Fault::new(FaultKind::AccessDenied, "no"));
+    assert_eq!(denied["errorCode"], "AccessDenied");
+    let bare = value(Fault::bare(FaultKind::InvalidCiphertext));
+    assert_eq!(bare["errorCode"], "InvalidCiphertextException");
+    assert_eq!(bare.get("errorMessage"), None);
+}
+
+#[test]
+fn every_kind_of_principal() {
+    let account = account();
+    let root = identity_of("cn-north-1", Principal::Root { account });
+    assert_eq!(
+        root,
+        concat!(
+            r#"{"type":"Root","principalId":"111122223333","arn":"arn:aws-cn:iam::111122223333:root","#,
+            r#""accountId":"111122223333","accessKeyId":"AKIAIOSFODNN7EXAMPLE"}"#
+        )
+    );
+    let session = Principal::RoleSession {
+        account,
+        role: "service/worker".into(),
+        session: "i-1".into(),
+    };
+    assert_eq!(
+        identity_of("eu-west-1", session),
+        concat!(
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/worker/i-1","#,
+            r#""accountId":"111122223333","accessKeyId":"AKIAIOSFODNN7EXAMPLE","#,
+            r#""sessionContext":{"sessionIssuer":{"type":"Role","#,
+            r#""arn":"arn:aws:iam::111122223333:role/service/worker","#,
+            r#""accountId":"111122223333","userName":"worker"}}}"#
+        )
+    );
+    let name = "bob".into();
+    assert_eq!(
+        identity_of("eu-west-1", Principal::FederatedUser { account, name }),
+        concat!(
+            r#"{"type":"FederatedUser","principalId":"111122223333:bob","#,
+            r#""arn":"arn:aws:sts::111122223333:federated-user/bob","#,
+            r#""accountId":"111122223333","accessKeyId":"AKIAIOSFODNN7EXAMPLE"}"#
+        )
+    );
+    let name = "s3.amazonaws.com".into();
+    assert_eq!(
+        identity_of("eu-west-1", Principal::Service { name }),
+        r#"{"type":"AWSService","invokedBy":"s3.amazonaws.com"}"#
+    );
+}
+
+#[test]
+fn identities_print_the_arn_of_the_principal() {
+    let account = account();
+    let principals = [
+        Principal::Root { account },
+        user(),
+        Principal::RoleSession {
+            account,
+            role: "a/b/c".into(),
+            session: "s".into(),
+        },
+        Principal::FederatedUser {
+            account,
+            name: "f".into(),
+        },
+    ];
+    for principal in principals {
+        let expected = principal.arn("aws-us-gov").to_string();
+        let found: Value = serde_json::from_str(&identity_of("us-gov-west-1", principal)).unwrap();
+        assert_eq!(found["arn"], expected);
+    }
+}
+
+#[test]
+fn a_service_event_in_full() {
+    let details = br#"{"keyId":"k","rotationType":"AUTOMATIC"}"#.to_vec();
+    let mut entry = world().service_event("RotateKey", account(), Some(details));
+    entry.resource(key('a'));
+    let expected = concat!(
+        r#"{"eventVersion":"1.11","userIdentity":{"accountId":"111122223333","#,
+        r#""invokedBy":"AWS Internal"},"eventTime":"2025-05-21T05:42:31Z","#,
+        r#""eventSource":"kms.amazonaws.com","eventName":"RotateKey","awsRegion":"eu-west-1","#,
+        r#""sourceIPAddress":"AWS Internal","userAgent":"AWS Internal","#,
+        r#""requestParameters":null,"responseElements":null,"#,
+        r#""eventID":"01010101-0101-4101-8101-010101010101","readOnly":false,"#,
+        r#""resources":[{"accountId":"444455556666","type":"AWS::KMS::Key","#,
+        r#""ARN":"arn:aws:kms:eu-west-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890aa"}],"#,
+        r#""eventType":"AwsServiceEvent","managementEvent":true,"#,
+        r#""recipientAccountId":"111122223333","#,
+        r#""serviceEventDetails":{"keyId":"k","rotationType":"AUTOMATIC"},"#,
+        r#""eventCategory":"Management"}"#,
+    );
+    assert_eq!(text(entry, Ok(())), expected);
+}
+
+/// Hostile input E9: a forged line and terminal codes in every text that a client controls.
+#[test]
+fn nobody_can_forge_a_line_or_move_the_cursor() {
+    let evil = "x\r\n{\"eventName\":\"fake\"}\u{1b}[2J\u{9b}2J\u{7f}\u{2028}\u{202e}\u{feff}\0\"\\";
+    let mut opening = opening(Principal::FederatedUser {
+        account: account(),
+        name: evil.into(),
+    });
+    opening.user_agent = evil.to_owned();
+    opening.source_ip = SourceAddress::Name(evil.to_owned().into());
+    opening.caller.access_key_id = evil.into();
+    let mut tls = tls();
+    tls.host = evil.to_owned();
+    opening.tls = Some(tls);
+    let mut entry = world().begin(opening);
+    let parameters = serde_json::to_vec_pretty(&json!({ "description": evil })).unwrap();
+    entry.request_parameters(parameters);
+    entry.additional("note", evil.to_owned());
+    let text = text(entry, Err::<(), _>(Fault::validation(evil)));
+    let shown = text.chars().all(|c| !c.is_control());
+    assert!(
+        shown && !text.contains(['\u{2028}', '\u{202e}', '\u{feff}']),
+        "{text}"
+    );
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["eventName"], "Encrypt");
+    assert_eq!(value["userAgent"], evil);
+    assert_eq!(value["sourceIPAddress"], evil);
+    assert_eq!(value["errorMessage"], evil);
+    assert_eq!(value["requestParameters"]["description"], evil);
+    assert_eq!(value["additionalEventData"]["note"], evil);
+    assert_eq!(value["tlsDetails"]["clientProvidedHostHeader"], evil);
+    assert_eq!(value["userIdentity"]["accessKeyId"], evil);
+}
+
+#[test]
+fn long_fields_are_cut_and_long_parameters_left_out() {
+    let mut opening = opening(user());
+    opening.user_agent = "ä".repeat(USER_AGENT_MAX_BYTES);
+    let mut entry = world().begin(opening);
+    let long = "p".repeat(PARAMETERS_MAX_BYTES);
+    entry.request_parameters(serde_json::to_vec(&json!({ "policy": long })).unwrap());
+    let fault = Fault::validation(long);
+    let value: Value = serde_json::from_slice(&bytes(entry, Err::<(), _>(fault))).unwrap();
+    let agent = value["userAgent"].as_str().unwrap();
+    assert_eq!(agent, "ä".repeat(USER_AGENT_MAX_BYTES / 2));
+    let message = value["errorMessage"].as_str().unwrap();
+    assert_eq!(message.len(), ERROR_MESSAGE_MAX_BYTES);
+    assert_eq!(value["requestParameters"], json!({ "omitted": true }));
+}
+
+#[test]
+fn moments_are_utc_seconds() {
+    let shown = |seconds: i64| {
+        let mut out = Vec::new();
+        moment(&mut out, Timestamp::from_millis(seconds * 1000 + 999));
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown(0), "1970-01-01T00:00:00Z");
+    assert_eq!(shown(951_782_399), "2000-02-28T23:59:59Z");
+    assert_eq!(shown(951_782_400), "2000-02-29T00:00:00Z");
+    assert_eq!(shown(4_102_444_799), "2099-12-31T23:59:59Z");
+}
+
+proptest! {
+    #[test]
+    fn every_record_is_one_json_line_that_says_what_was_put_in(
+        agent in any::<String>(),
+        session in any::<String>(),
+        message in any::<String>(),
+        context in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..4),
+        pretty in any::<bool>(),
+    ) {
+        let mut opening = opening(Principal::RoleSession {
+            account: account(),
+            role: "r".into(),
+            session: session.as_str().into(),
+        });
+        opening.user_agent = agent.clone();
+        let mut entry = world().begin(opening);
+        let parameters = json!({ "keyId": message, "encryptionContext": context });
+        let encode = if pretty { serde_json::to_vec_pretty } else { serde_json::to_vec };
+        entry.request_parameters(encode(&parameters).unwrap());
+        let text = text(entry, Err::<(), _>(Fault::validation(message.clone())));
+        prop_assert!(text.chars().all(|c| !c.is_control()));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&value["userAgent"], at_most(&agent, USER_AGENT_MAX_BYTES));
+        prop_assert_eq!(&value["errorMessage"], at_most(&message, ERROR_MESSAGE_MAX_BYTES));
+        prop_assert_eq!(&value["requestParameters"], &parameters);
+        let arn = format!("arn:aws:sts::111122223333:assumed-role/r/{session}");
+        prop_assert_eq!(&value["userIdentity"]["arn"], &arn);
+    }
+}
+
+/// How long a record takes: `cargo test -- --ignored --nocapture record_speed`.
+#[test]
+#[ignore = "a measurement"]
+fn record_speed() {
+    let mut opening = opening(user());
+    opening.tls = Some(tls());
+    let mut entry = world().begin(opening);
+    let parameters = br#"{"keyId":"arn:aws:kms:eu-west-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890aa","encryptionContext":{"k":"v"}}"#;
+    entry.request_parameters(parameters.to_vec());
+    entry.resource(key('a'));
+    let settled = entry.settle(Ok(()));
+    let parts = settled.parts().unwrap();
+    let rounds = 200_000_u32;
+    let start = std::time::Instant::now();
+    let mut bytes = 0;
+    for _ in 0..rounds {
+        bytes = std::hint::black_box(render(parts, parts.trail.now(), Ending::Success)).len();
+    }
+    println!("{bytes} bytes in {:?}", start.elapsed() / rounds);
+}
