@@ -48,3 +48,25 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(seconds: i64) -> String {
+        let mut out = Vec::new();
+        time(&mut out, Timestamp::from_millis(seconds * 1000));
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Expected values from `date -u -d @<seconds>`.
+    #[test]
+    fn moments_are_printed_as_cloudtrail_prints_them() {
+        assert_eq!(shown(0), r#""Jan 1, 1970, 12:00:00 AM""#);
+        assert_eq!(shown(1_747_806_465), r#""May 21, 2025, 5:47:45 AM""#);
+        assert_eq!(shown(951_827_696), r#""Feb 29, 2000, 12:34:56 PM""#);
+        assert_eq!(shown(4_107_542_399), r#""Feb 28, 2100, 11:59:59 PM""#);
+        assert_eq!(shown(4_107_542_400), r#""Mar 1, 2100, 12:00:00 AM""#);
+        assert_eq!(shown(-1), r#""Dec 31, 1969, 11:59:59 PM""#);
+    }
+}

@@ -120,3 +120,31 @@ impl Checks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_nest() {
+        let root = Path::Root;
+        let tags = root.member("tags");
+        let element = Path::Element(&tags, 0);
+        assert_eq!(element.member("tagKey").to_string(), "tags.1.member.tagKey");
+    }
+
+    #[test]
+    fn long_values_and_long_lists_are_cut_and_still_counted() {
+        let mut checks = Checks::default();
+        let long = "é".repeat(ECHO_MAX_CHARS + 1);
+        let path = Path::Root;
+        for _ in 0..100 {
+            checks.violated(Shown::Text(&long), &path.member("a"), format_args!("fit"));
+        }
+        let fault = checks.finish::<()>(None).unwrap_err();
+        let message = fault.message().unwrap();
+        assert!(message.starts_with("100 validation errors detected: Value 'éé"));
+        assert!(message.contains("é...' at 'a'"));
+        assert!(message.len() < 2 * DETAILS_MAX_BYTES);
+    }
+}

@@ -7,7 +7,7 @@ use crate::write::{self, Object};
 /// The body of an error answer: `{"__type":"<code>","message":"<text>"}`.
 ///
 /// Without a text there is no message member; AccessDeniedException spells it `Message`.
-/// The private cause is never written. Source: AWS answers, see `docs/operations.md`.
+/// The private cause is never written. Source: AWS JSON 1.1 protocol, and answers seen from KMS.
 pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     let kind = fault.kind();
     let message = fault.message();
@@ -23,4 +23,34 @@ pub fn encode_fault(fault: &Fault) -> Vec<u8> {
     }
     object.end();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(fault: &Fault) -> String {
+        String::from_utf8(encode_fault(fault)).unwrap()
+    }
+
+    #[test]
+    fn the_message_member_is_absent_lower_or_upper() {
+        assert_eq!(
+            body(&Fault::bare(FaultKind::InvalidCiphertext)),
+            r#"{"__type":"InvalidCiphertextException"}"#
+        );
+        assert_eq!(
+            body(&Fault::validation("a \"b\"\n")),
+            r#"{"__type":"ValidationException","message":"a \"b\"\n"}"#
+        );
+        assert_eq!(
+            body(&Fault::new(FaultKind::AccessDenied, "no")),
+            r#"{"__type":"AccessDeniedException","Message":"no"}"#
+        );
+    }
+
+    #[test]
+    fn the_cause_stays_private() {
+        assert!(!body(&Fault::internal("disk full")).contains("disk"));
+    }
 }

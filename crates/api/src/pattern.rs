@@ -165,3 +165,103 @@ pub(crate) fn vpce_service_name(text: &str) -> bool {
             region(area) && some(service, |b| matches!(b, b'0'..=b'9' | b'a'..=b'z'))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex_lite::Regex;
+
+    use super::*;
+    use crate::generated::rules;
+
+    /// Every pattern once, with the regular expression that it stands for.
+    fn all() -> Vec<(&'static Pattern, Regex)> {
+        let patterns = rules::ALL_TEXT.iter().filter_map(|(_, rule)| rule.pattern);
+        let compiled = |pattern: &'static Pattern| {
+            // Java's dot stops at five line terminators, the oracle's only at one.
+            let source = pattern
+                .source
+                .replace(".+$", "[^\n\r\u{85}\u{2028}\u{2029}]+$");
+            // The class `0-9-_` is written unambiguously for the oracle.
+            let source = source.replace("0-9-_.]", r"0-9_.\-]");
+            (pattern, Regex::new(&format!("^(?:{source})$")).unwrap())
+        };
+        patterns.map(compiled).collect()
+    }
+
+    fn agrees(text: &str) {
+        for (pattern, regex) in all() {
+            assert_eq!(
+                (pattern.accepts)(text),
+                regex.is_match(text),
+                "{} on {text:?}",
+                pattern.source
+            );
+        }
+    }
+
+    const GOOD: &[&str] = &[
+        "111122223333",
+        "alias/a:b_c-9",
+        "0123456789abcdef",
+        "cluster-234567abcdZ",
+        "cluster-234567abcdZzzzzz",
+        "arn:aws:s3:::x",
+        "arn:aws-cn:s3:cn-north-1:111122223333:x:y/z",
+        "a b\tc.d",
+        "us-east-1",
+        "us-gov-west-12",
+        "key-store.kms.amazonaws.com",
+        "ABCDEFGHIJ234567ABCD",
+        "abc/+=Z",
+        "https://xks.example.com",
+        "/kms/xks/v1",
+        "/pre/fix/kms/xks/v12",
+        "/kms/xks/v1/kms/xks/v2",
+        "com.amazonaws.vpce.us-east-1.vpce-svc-0123abc",
+        "eu.amazonaws.vpce.eusc-de-east-1.vpce-svc-0",
+    ];
+
+    #[test]
+    fn predicates_agree_with_the_regular_expressions() {
+        for text in GOOD {
+            agrees(text);
+            for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let (head, tail) = text.split_at(at);
+                agrees(head);
+                agrees(tail);
+                for piece in [
+                    "-", ".", ":", "/", "\n", "A", "1", "8", " ", "é", "\u{2028}",
+                ] {
+                    agrees(&format!("{head}{piece}{tail}"));
+                }
+            }
+        }
+        for (pattern, _) in all() {
+            assert!(
+                GOOD.iter().any(|text| (pattern.accepts)(text)),
+                "no example for {}",
+                pattern.source
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn predicates_agree_on_random_texts(
+            text in prop::collection::vec(
+                prop_oneof![
+                    "[a-zA-Z0-9:/_.+=,@ -]{1,4}",
+                    "\\PC{1,2}",
+                    Just("/kms/xks/v".to_owned()),
+                    Just("arn:aws:s3:eu-west-1:111122223333:".to_owned()),
+                    Just("us-east-".to_owned()),
+                    Just("\r\n".to_owned()),
+                ],
+                0..6,
+            )
+        ) {
+            agrees(&text.concat());
+        }
+    }
+}

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base64_simd::{Out, STANDARD};
 use keystead_types::{EncryptionContext, Fault, FaultKind, Plaintext, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::checks::{Checks, Path, Shown};
 use crate::limits::TIMESTAMP_MAX_SECONDS;
@@ -173,26 +175,40 @@ pub(crate) fn blob(
     bounds: Bounds,
 ) -> Read<Vec<u8>> {
     let text = expect_text(node, "a Blob")?;
-    let bytes = base64_simd::STANDARD
+    let bytes = STANDARD
         .decode_to_vec(text.as_bytes())
-        .map_err(|_| serialization("The value is not valid Base64"))?;
+        .map_err(|_| not_base64())?;
     let fits = length(bytes.len(), bounds, Shown::Nothing, path, checks);
     Ok(fits.then_some(bytes))
 }
 
-/// Reads a sensitive blob; it is wiped when dropped, also when it violates a constraint.
+/// Reads a sensitive blob. It is wiped when dropped, also when it is refused or when its base64
+/// breaks off half-way.
 pub(crate) fn secret(
     node: Node<'_>,
     path: &Path<'_>,
     checks: &mut Checks,
     bounds: Bounds,
 ) -> Read<Plaintext> {
-    let any = Bounds {
-        min: 0,
-        max: u32::MAX,
-    };
-    let secret = blob(node, path, checks, any)?.map(Plaintext::new);
-    Ok(secret.filter(|secret| length(secret.len(), bounds, Shown::Nothing, path, checks)))
+    let text = expect_text(node, "a Blob")?;
+    let len = STANDARD
+        .decoded_length(text.as_bytes())
+        .map_err(|_| not_base64())?;
+    let mut bytes = Zeroizing::new(vec![0; len]);
+    let decoded = STANDARD.decode(text.as_bytes(), Out::from_slice(&mut bytes));
+    let whole = decoded.is_ok_and(|decoded| decoded.len() == len);
+    if let Cow::Owned(unescaped) = text {
+        drop(Zeroizing::new(unescaped));
+    }
+    if !whole {
+        return Err(not_base64());
+    }
+    let fits = length(len, bounds, Shown::Nothing, path, checks);
+    Ok(fits.then(|| Plaintext::new(std::mem::take(&mut bytes))))
+}
+
+fn not_base64() -> Fault {
+    serialization("The value is not valid Base64")
 }
 
 /// Reads a moment: a JSON number of seconds since the Unix epoch, kept to the millisecond.
@@ -221,7 +237,9 @@ fn millis_of(seconds: f64) -> Option<i64> {
         .then(|| (seconds * 1000.0).round() as i64)
 }
 
-/// Reads an encryption context. Numbers and booleans stand for their text.
+/// Reads an encryption context. Integers of 64 bits and booleans stand for their text; other
+/// numbers are refused, because the tokenizer does not keep their text and two different texts
+/// must not become one context.
 pub(crate) fn context(node: Node<'_>, _: &Path<'_>, _: &mut Checks) -> Read<EncryptionContext> {
     let members = structure(node)?;
     let mut pairs = BTreeMap::new();

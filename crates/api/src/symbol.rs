@@ -65,3 +65,34 @@ macro_rules! symbols {
     };
 }
 pub(crate) use symbols;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::rules;
+
+    #[test]
+    fn the_shared_enumerations_know_the_names_of_the_model() {
+        assert!(
+            rules::KEY_SPEC
+                .iter()
+                .all(|name| KeySpec::parse(name).is_some())
+        );
+        assert_eq!(rules::KEY_SPEC.len(), KeySpec::ALL.len());
+        let older = rules::CUSTOMER_MASTER_KEY_SPEC;
+        assert!(older.iter().all(|name| KeySpec::parse(name).is_some()));
+        assert_eq!(older.len(), 13);
+        assert!(
+            rules::KEY_USAGE_TYPE
+                .iter()
+                .all(|name| KeyUsage::parse(name).is_some())
+        );
+        assert_eq!(rules::KEY_USAGE_TYPE.len(), KeyUsage::ALL.len());
+        assert!(
+            rules::ORIGIN_TYPE
+                .iter()
+                .all(|name| Origin::parse(name).is_some())
+        );
+        assert_eq!(rules::ORIGIN_TYPE.len(), Origin::ALL.len());
+    }
+}

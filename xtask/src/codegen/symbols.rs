@@ -35,6 +35,7 @@ pub(crate) fn rules(model: &Model) -> Result<String, String> {
         "//! Constraints of the string shapes that requests use.\n\n\
          use crate::pattern::{self, Pattern};\nuse crate::read::{Bounds, TextRule};\n",
     );
+    let mut all = String::new();
     let requests = model
         .operations
         .iter()
@@ -42,7 +43,10 @@ pub(crate) fn rules(model: &Model) -> Result<String, String> {
     for name in model.reached_from(requests)? {
         let shape = model.shape(name)?;
         match &shape.kind {
-            Kind::Text => text_rule(&mut out, name, shape)?,
+            Kind::Text => {
+                text_rule(&mut out, name, shape)?;
+                let _ = writeln!(all, "(\"{name}\", &{}),", upper(name));
+            }
             Kind::Symbol(values) => {
                 let _ = writeln!(
                     out,
@@ -53,6 +57,11 @@ pub(crate) fn rules(model: &Model) -> Result<String, String> {
             _ => {}
         }
     }
+    let _ = writeln!(
+        out,
+        "\n/// Every string shape above, for the tests.\n#[cfg(test)]\n\
+         pub(crate) const ALL_TEXT: &[(&str, &TextRule)] = &[{all}];"
+    );
     Ok(out)
 }
 

@@ -443,3 +443,49 @@ pub(crate) const XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE: TextRule = TextRule {
     }),
     sensitive: false,
 };
+
+/// Every string shape above, for the tests.
+#[cfg(test)]
+pub(crate) const ALL_TEXT: &[(&str, &TextRule)] = &[
+    ("AccountIdType", &ACCOUNT_ID_TYPE),
+    ("AliasNameType", &ALIAS_NAME_TYPE),
+    ("BackingKeyIdType", &BACKING_KEY_ID_TYPE),
+    ("CloudHsmClusterIdType", &CLOUD_HSM_CLUSTER_ID_TYPE),
+    ("CustomKeyStoreIdType", &CUSTOM_KEY_STORE_ID_TYPE),
+    ("CustomKeyStoreNameType", &CUSTOM_KEY_STORE_NAME_TYPE),
+    ("DescriptionType", &DESCRIPTION_TYPE),
+    (
+        "GrantConstraintSourceArnType",
+        &GRANT_CONSTRAINT_SOURCE_ARN_TYPE,
+    ),
+    ("GrantIdType", &GRANT_ID_TYPE),
+    ("GrantNameType", &GRANT_NAME_TYPE),
+    ("GrantTokenType", &GRANT_TOKEN_TYPE),
+    ("KeyIdType", &KEY_ID_TYPE),
+    ("KeyMaterialDescriptionType", &KEY_MATERIAL_DESCRIPTION_TYPE),
+    ("KeyStorePasswordType", &KEY_STORE_PASSWORD_TYPE),
+    ("MarkerType", &MARKER_TYPE),
+    ("PolicyNameType", &POLICY_NAME_TYPE),
+    ("PolicyType", &POLICY_TYPE),
+    ("PrincipalIdType", &PRINCIPAL_ID_TYPE),
+    ("RegionType", &REGION_TYPE),
+    ("ServicePrincipalType", &SERVICE_PRINCIPAL_TYPE),
+    ("TagKeyType", &TAG_KEY_TYPE),
+    ("TagValueType", &TAG_VALUE_TYPE),
+    ("TrustAnchorCertificateType", &TRUST_ANCHOR_CERTIFICATE_TYPE),
+    ("XksKeyIdType", &XKS_KEY_ID_TYPE),
+    (
+        "XksProxyAuthenticationAccessKeyIdType",
+        &XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE,
+    ),
+    (
+        "XksProxyAuthenticationRawSecretAccessKeyType",
+        &XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE,
+    ),
+    ("XksProxyUriEndpointType", &XKS_PROXY_URI_ENDPOINT_TYPE),
+    ("XksProxyUriPathType", &XKS_PROXY_URI_PATH_TYPE),
+    (
+        "XksProxyVpcEndpointServiceNameType",
+        &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+    ),
+];
