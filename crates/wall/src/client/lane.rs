@@ -112,6 +112,7 @@ impl LaneState {
     /// Uses a new socket from now on.
     pub(super) fn connect(&mut self, link: Link, wakers: &mut Vec<Waker>) {
         self.disconnect(wakers);
+        self.health.clear_missed(self.kind);
         if encode_hello(&mut self.queue).is_ok() {
             self.link = Some(link);
         }

@@ -35,8 +35,12 @@ pub(super) struct Running {
 }
 
 impl Launcher {
-    /// Starts a process, waits until it is ready, and only then gives the workers its lanes.
-    pub(super) fn launch(&mut self, domains: &[SealedDomain]) -> Result<Running, SupervisorError> {
+    /// Starts a process and waits until it is ready. Gives the near ends of its lanes, for
+    /// [`Launcher::connect`].
+    pub(super) fn launch(
+        &mut self,
+        domains: &[SealedDomain],
+    ) -> Result<(Running, Vec<LanePair>), SupervisorError> {
         let deadline = Instant::now() + self.timing.start_deadline;
         let (control, theirs) = pair().map_err(SupervisorError::Spawn)?;
         // A child that does not read must not hold the supervisor for ever.
@@ -68,11 +72,15 @@ impl Launcher {
             // If the file disappears later, a new one could not open the domains anyway.
             *create = false;
         }
+        running.since = Instant::now();
+        Ok((running, lanes))
+    }
+
+    /// Gives the workers their lanes.
+    pub(super) fn connect(&self, lanes: Vec<LanePair>) {
         for (reconnector, pair) in self.reconnectors.iter().zip(lanes) {
             reconnector.connect(pair);
         }
-        running.since = Instant::now();
-        Ok(running)
     }
 
     fn send_start(

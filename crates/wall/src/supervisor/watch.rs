@@ -67,12 +67,14 @@ pub(super) fn run(
 
 fn launch(launcher: &mut Launcher, shared: &Shared) -> Result<Running, SupervisorError> {
     let domains = shared.domains().clone();
-    let running = launcher.launch(&domains)?;
+    let (running, lanes) = launcher.launch(&domains)?;
     shared.epoch.store(running.epoch, Ordering::Relaxed);
     shared
         .process_id
         .store(running.process_id(), Ordering::Relaxed);
     shared.set_state(SupervisorState::Up);
+    // Last, so that who is served sees the new state.
+    launcher.connect(lanes);
     tracing::info!(
         process_id = running.process_id(),
         "the HSM process is ready"
