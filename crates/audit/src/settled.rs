@@ -144,6 +144,11 @@ impl<T> Audited<T> {
         }
     }
 
+    /// True for a success, which also means that its record is in the log.
+    pub fn is_success(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
     /// The answer.
     pub fn into_outcome(self) -> Result<T, Fault> {
         self.outcome

@@ -1,2 +1,24 @@
-//! The KMS operations, one file each.
+//! The KMS operations, one file each, in family folders. What a family shares is in its `mod.rs`.
 #![forbid(unsafe_code)]
+
+pub mod aliases;
+pub mod crypto;
+pub mod keys;
+pub mod policy;
+pub mod rotation;
+pub mod tags;
+
+pub use aliases::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
+pub use crypto::{
+    Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom, ReEncrypt,
+};
+pub use keys::{
+    CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, ListKeys,
+    ScheduleKeyDeletion, UpdateKeyDescription,
+};
+pub use policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};
+pub use rotation::{
+    DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations,
+    RotateKeyOnDemand,
+};
+pub use tags::{ListResourceTags, TagResource, UntagResource};

@@ -1,0 +1,14 @@
+//! Bounds of the pipeline.
+
+/// Keys and aliases kept in memory per Region. Ours: about 3 KiB each, so below 30 MiB when full.
+pub const CACHED_ENTRIES: usize = 8192;
+/// How often a request starts anew when others change the same records meanwhile. Ours: beyond
+/// that the caller is told to retry.
+pub const COMMIT_ATTEMPTS: usize = 16;
+/// Automatic rotation due within this many milliseconds refuses an on-demand rotation.
+/// Source: KMS API reference, RotateKeyOnDemand, ConflictException (20 minutes).
+pub const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;
+/// Due jobs taken in one go. Ours.
+pub const DUE_BATCH: usize = 64;
+/// Longest page marker, characters. Source: KMS model, `MarkerType`.
+pub const MARKER_MAX_CHARS: usize = 1024;

@@ -1,0 +1,283 @@
+//! From the words of a request to authorized keys. Nothing here hands out a key that
+//! [`crate::authorize`] has not allowed for the action at hand.
+
+use std::sync::Arc;
+
+use keystead_audit::Entry;
+use keystead_store::Versioned;
+use keystead_store::records::AliasRecord;
+use keystead_types::{
+    AccountId, AliasArn, AliasName, ArnError, Caller, Fault, FaultKind, KeyArn, KeyId,
+    KeyReference, Region,
+};
+use keystead_wall::CiphertextHeader;
+
+use crate::authorize::{self, Subject};
+use crate::entry::KeyEntry;
+use crate::operation::{CrossAccount, Identifier};
+use crate::site::{Freshness, Site};
+use crate::target::KeySelector;
+
+/// What a request carries while its resources are looked up.
+pub struct Stage<'s> {
+    pub(crate) site: &'s Site,
+    pub(crate) caller: &'s Caller,
+    pub(crate) entry: &'s mut Entry,
+    pub(crate) freshness: Freshness,
+}
+
+/// Where a request's words point: an account and a key id, or nothing that exists.
+struct Pointer {
+    arn: KeyArn,
+}
+
+/// Looks a key up and authorizes the caller for `action` on it.
+///
+/// Errors: the identifier errors of KMS for keys of the caller's own account; for keys of other
+/// accounts AccessDeniedException, the same whether they exist or not.
+pub(crate) async fn authorized_key(
+    stage: &mut Stage<'_>,
+    identifier: Identifier,
+    cross_account: CrossAccount,
+    action: &'static str,
+    selector: KeySelector<'_>,
+) -> Result<Arc<KeyEntry>, Fault> {
+    match selector {
+        KeySelector::Named(text) => {
+            let pointer = point(stage, identifier, action, text).await?;
+            named(stage, cross_account, action, &pointer).await
+        }
+        KeySelector::Ciphertext {
+            blob,
+            named: Some(text),
+        } => {
+            let pointer = point(stage, identifier, action, text).await?;
+            let key = named(stage, cross_account, action, &pointer).await?;
+            let header = header(blob)?;
+            let record = key.record();
+            if header.account != record.account || header.key_id != record.key_id {
+                return Err(Fault::new(
+                    FaultKind::IncorrectKey,
+                    "The key ID in the request does not identify a CMK that can perform this operation.",
+                ));
+            }
+            Ok(key)
+        }
+        KeySelector::Ciphertext { blob, named: None } => by_ciphertext(stage, action, blob).await,
+    }
+}
+
+/// The header of a ciphertext of ours.
+fn header(blob: &[u8]) -> Result<CiphertextHeader, Fault> {
+    CiphertextHeader::parse(blob)
+        .map(|(header, _)| header)
+        .ok_or_else(|| Fault::bare(FaultKind::InvalidCiphertext))
+}
+
+async fn named(
+    stage: &mut Stage<'_>,
+    cross_account: CrossAccount,
+    action: &'static str,
+    pointer: &Pointer,
+) -> Result<Arc<KeyEntry>, Fault> {
+    let KeyArn {
+        account, key_id, ..
+    } = &pointer.arn;
+    let own = *account == stage.caller.account;
+    if !own && cross_account == CrossAccount::Refused {
+        return Err(authorize::stranger(stage, action, &pointer.arn.to_string()));
+    }
+    let key = stage.site.key(*account, *key_id, stage.freshness).await?;
+    match key {
+        Some(key) => {
+            authorize::key(stage, action, &key, Subject::Named)?;
+            stage.entry.resource(key.arn().clone());
+            Ok(key)
+        }
+        None if own => Err(not_found(&pointer.arn)),
+        None => Err(authorize::stranger(stage, action, &pointer.arn.to_string())),
+    }
+}
+
+async fn by_ciphertext(
+    stage: &mut Stage<'_>,
+    action: &'static str,
+    blob: &[u8],
+) -> Result<Arc<KeyEntry>, Fault> {
+    let header = header(blob)?;
+    let key = if header.region == *stage.site.region() {
+        stage
+            .site
+            .key(header.account, header.key_id, stage.freshness)
+            .await?
+    } else {
+        None
+    };
+    let key = key.ok_or_else(|| authorize::unreachable_ciphertext(stage, action))?;
+    authorize::key(stage, action, &key, Subject::Ciphertext)?;
+    stage.entry.resource(key.arn().clone());
+    Ok(key)
+}
+
+/// Reads the `KeyId` member. Existence of a key is not looked at yet, that of an alias is.
+async fn point(
+    stage: &mut Stage<'_>,
+    identifier: Identifier,
+    action: &'static str,
+    text: &str,
+) -> Result<Pointer, Fault> {
+    let here = stage.site.region().clone();
+    let local = |account, key_id| Pointer {
+        arn: KeyArn {
+            region: here.clone(),
+            account,
+            key_id,
+        },
+    };
+    let reference = match KeyReference::parse(text) {
+        Ok(reference) => reference,
+        Err(error) => return Err(unreadable(stage, identifier, text, &error)),
+    };
+    let (account, name) = match reference {
+        KeyReference::Id(key_id) => return Ok(local(stage.caller.account, key_id)),
+        KeyReference::Arn(arn) => {
+            same_region(stage.site, &arn.region)?;
+            return Ok(local(arn.account, arn.key_id));
+        }
+        KeyReference::Alias(_) | KeyReference::AliasArn(_) if identifier == Identifier::KeyOnly => {
+            return Err(aliases_refused());
+        }
+        KeyReference::Alias(name) => (stage.caller.account, name),
+        KeyReference::AliasArn(arn) => {
+            same_region(stage.site, &arn.region)?;
+            (arn.account, arn.name)
+        }
+    };
+    match stage
+        .site
+        .alias_target(account, &name, stage.freshness)
+        .await?
+    {
+        Some(key_id) => Ok(local(account, key_id)),
+        None if account == stage.caller.account => Err(alias_not_found(stage.site, account, &name)),
+        None => {
+            let arn = AliasArn {
+                region: here,
+                account,
+                name,
+            }
+            .to_string();
+            Err(authorize::stranger(stage, action, &arn))
+        }
+    }
+}
+
+fn same_region(site: &Site, region: &Region) -> Result<(), Fault> {
+    if region == site.region() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::NotFound,
+        format!("Invalid arn {region}"),
+    ))
+}
+
+fn unreadable(stage: &Stage<'_>, identifier: Identifier, text: &str, error: &ArnError) -> Fault {
+    let alias = text.starts_with(AliasName::PREFIX);
+    match error {
+        _ if alias && identifier == Identifier::KeyOnly => aliases_refused(),
+        _ if alias => {
+            let account = stage.caller.account;
+            let arn = KeyArn {
+                region: stage.site.region().clone(),
+                account,
+                key_id: KeyId::from_random([0; 16]),
+            };
+            let arn = arn.to_string();
+            let prefix = arn.rsplit_once(':').map_or("", |(prefix, _)| prefix);
+            Fault::new(
+                FaultKind::NotFound,
+                format!("Alias {prefix}:{text} is not found."),
+            )
+        }
+        ArnError::NotAnArn if identifier == Identifier::KeyOnly => {
+            Fault::new(FaultKind::InvalidArn, format!("Invalid ARN '{text}'"))
+        }
+        _ => Fault::new(FaultKind::NotFound, format!("Invalid keyId '{text}'")),
+    }
+}
+
+fn aliases_refused() -> Fault {
+    Fault::new(
+        FaultKind::InvalidArn,
+        "Key Aliases are not supported for this operation.",
+    )
+}
+
+fn not_found(arn: &KeyArn) -> Fault {
+    Fault::new(FaultKind::NotFound, format!("Key '{arn}' does not exist"))
+}
+
+fn alias_not_found(site: &Site, account: AccountId, name: &AliasName) -> Fault {
+    let arn = AliasArn {
+        region: site.region().clone(),
+        account,
+        name: name.clone(),
+    };
+    Fault::new(FaultKind::NotFound, format!("Alias {arn} is not found."))
+}
+
+/// An alias of the caller's account, if it exists.
+pub(crate) async fn alias(
+    stage: &Stage<'_>,
+    name: &AliasName,
+) -> Result<Option<Versioned<AliasRecord>>, Fault> {
+    stage.site.alias(stage.caller.account, name).await
+}
+
+/// An alias of the caller's account.
+///
+/// Errors: NotFoundException `Alias … is not found.`.
+pub(crate) async fn existing_alias(
+    stage: &Stage<'_>,
+    name: &AliasName,
+) -> Result<Versioned<AliasRecord>, Fault> {
+    let found = alias(stage, name).await?;
+    found.ok_or_else(|| alias_not_found(stage.site, stage.caller.account, name))
+}
+
+/// The key behind an alias, authorized for `action`; `None` when the key is already gone.
+pub(crate) async fn alias_target(
+    stage: &mut Stage<'_>,
+    action: &'static str,
+    alias: &Versioned<AliasRecord>,
+) -> Result<Option<Arc<KeyEntry>>, Fault> {
+    let AliasRecord {
+        account, target, ..
+    } = &alias.value;
+    let Some(key) = stage.site.key(*account, *target, stage.freshness).await? else {
+        return Ok(None);
+    };
+    authorize::key(stage, action, &key, Subject::Named)?;
+    stage.entry.resource(key.arn().clone());
+    Ok(Some(key))
+}
+
+/// The key of the caller's own account that a filter names; no permission on it is needed.
+///
+/// Errors: InvalidArnException for aliases; NotFoundException for what the account does not have.
+pub(crate) async fn own_key(stage: &mut Stage<'_>, text: &str) -> Result<KeyId, Fault> {
+    let Pointer { arn } = point(stage, Identifier::KeyOnly, "kms:ListAliases", text).await?;
+    let own = arn.account == stage.caller.account;
+    let known = own
+        && stage
+            .site
+            .key(arn.account, arn.key_id, stage.freshness)
+            .await?
+            .is_some();
+    if known {
+        Ok(arn.key_id)
+    } else {
+        Err(not_found(&arn))
+    }
+}

@@ -1,0 +1,186 @@
+//! The walk of a request.
+
+use std::future::Future;
+
+use keystead_api::{OperationName, Shape};
+use keystead_audit::{Audited, Entry, Opening, SourceAddress, Tls};
+use keystead_store::{Change, StoreError};
+use keystead_types::{Caller, Fault, FaultKind, RequestId};
+
+use crate::limits::COMMIT_ATTEMPTS;
+use crate::lookup::Stage;
+use crate::operation::Operation;
+use crate::ready::Ready;
+use crate::site::{Freshness, Site};
+use crate::target::{self, Target};
+
+/// Where a request came from, for the audit record.
+pub struct Peer {
+    /// The client's address.
+    pub source_ip: SourceAddress,
+    /// The `User-Agent` header, empty when absent.
+    pub user_agent: String,
+    /// The TLS session, unless the connection is plain.
+    pub tls: Option<Tls>,
+}
+
+/// An authenticated request.
+pub struct Request<'a> {
+    /// Who signed it.
+    pub caller: Caller,
+    /// Its id, answered as `x-amzn-RequestId`.
+    pub request_id: RequestId,
+    /// Where it came from.
+    pub peer: Peer,
+    /// The JSON body.
+    pub body: &'a [u8],
+}
+
+/// Walks one request through all rooms. The answer is the body, or the fault, and it is in the
+/// audit log before this returns.
+pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<Vec<u8>> {
+    let Request {
+        caller,
+        request_id,
+        peer,
+        body,
+    } = request;
+    let mut entry = begin(site, O::Shape::OPERATION, request_id, caller.clone(), peer);
+    let input = match O::Shape::decode(body) {
+        Ok(input) => input,
+        Err(fault) => return entry.settle(Err(fault)).publish().await,
+    };
+    let mut parameters = Vec::with_capacity(256);
+    O::Shape::audit_parameters(&input, &mut parameters);
+    entry.request_parameters(parameters);
+    let mut freshness = Freshness::Cached;
+    for _ in 0..COMMIT_ATTEMPTS {
+        let walked = attempt::<O>(site, &caller, &input, &mut entry, freshness).await;
+        let (answer, changes) = match walked {
+            Ok(walked) => walked,
+            Err(fault) => return entry.settle(Err(fault)).publish().await,
+        };
+        if changes.is_empty() {
+            return entry.settle(Ok(answer)).publish().await;
+        }
+        match commit(site, entry, answer, changes).await {
+            Committed::Done(audited) => return audited,
+            Committed::Conflict(again) => entry = again,
+        }
+        freshness = Freshness::Stored;
+    }
+    let fault = Fault::internal("the same records kept changing while the request ran");
+    entry.settle(Err(fault)).publish().await
+}
+
+/// Answers an operation that is in the model and not built yet, audited like any other.
+pub async fn serve_unbuilt(
+    site: &Site,
+    operation: OperationName,
+    request: Request<'_>,
+) -> Audited<Vec<u8>> {
+    let entry = begin(
+        site,
+        operation,
+        request.request_id,
+        request.caller,
+        request.peer,
+    );
+    let text = format!("Keystead does not offer {} yet.", operation.as_str());
+    entry
+        .settle(Err(Fault::new(FaultKind::UnsupportedOperation, text)))
+        .publish()
+        .await
+}
+
+fn begin(
+    site: &Site,
+    operation: OperationName,
+    request_id: RequestId,
+    caller: Caller,
+    peer: Peer,
+) -> Entry {
+    let Peer {
+        source_ip,
+        user_agent,
+        tls,
+    } = peer;
+    site.trail().begin(Opening {
+        request_id,
+        event_name: operation.as_str(),
+        read_only: operation.is_read_only(),
+        caller,
+        source_ip,
+        user_agent,
+        tls,
+    })
+}
+
+/// One pass from the records to the answer, without any durable effect.
+async fn attempt<O: Operation>(
+    site: &Site,
+    caller: &Caller,
+    input: &<O::Shape as Shape>::Input,
+    entry: &mut Entry,
+    freshness: Freshness,
+) -> Result<(Vec<u8>, Vec<Change>), Fault> {
+    let operation = O::Shape::OPERATION.as_str();
+    let selection = O::target(input)?;
+    let mut stage = Stage {
+        site,
+        caller,
+        entry,
+        freshness,
+    };
+    let held = <O::Target as Target>::acquire(&mut stage, &O::SPEC, selection).await?;
+    target::admit_usage::<O::Target>(&held, operation)?;
+    O::suits(input, &held)?;
+    target::admit_states::<O::Target>(&held, &O::SPEC)?;
+    let mut ready = Ready::<O::Target>::admitted(stage, held, operation);
+    let output = O::run(input, &mut ready).await?;
+    if O::Shape::dry_run(input) {
+        return Err(Fault::new(
+            FaultKind::DryRunOperation,
+            "The request would have succeeded, but the DryRun option is set.",
+        ));
+    }
+    let changes = ready.into_changes(O::Shape::OPERATION.is_read_only());
+    Ok((O::Shape::encode(&output), changes))
+}
+
+enum Committed {
+    Done(Audited<Vec<u8>>),
+    Conflict(Entry),
+}
+
+/// Makes the changes and the record of them durable in one batch, then publishes the record.
+fn commit(
+    site: &Site,
+    entry: Entry,
+    answer: Vec<u8>,
+    mut changes: Vec<Change>,
+) -> impl Future<Output = Committed> + Send {
+    let event_id = entry.event_id();
+    let settled = entry.settle(Ok(answer));
+    changes.extend(
+        settled
+            .outbox()
+            .map(|(event_id, record)| Change::OutboxPut {
+                event_id,
+                record: record.to_vec(),
+            }),
+    );
+    async move {
+        match site.commit(changes).await {
+            Ok(_) => {
+                let audited = settled.publish().await;
+                if audited.is_success() {
+                    site.published(event_id);
+                }
+                Committed::Done(audited)
+            }
+            Err(StoreError::Conflict) => Committed::Conflict(settled.reopen()),
+            Err(error) => Committed::Done(settled.revise(Fault::internal(error)).publish().await),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! One Region of the deployment: its records, HSM, trail, clock and memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::hmac;
+use keystead_audit::Trail;
+use keystead_store::records::AliasRecord;
+use keystead_store::{Change, Records, Revision, StoreError, Versioned};
+use keystead_types::{
+    AccountId, AliasName, Clock, Entropy, Fault, KeyId, Region, RequestId, Timestamp,
+};
+use keystead_wall::Hsm;
+
+use crate::cache::Cache;
+use crate::entry::KeyEntry;
+use crate::limits::CACHED_ENTRIES;
+
+/// What a [`Site`] is made of.
+pub struct SiteParts {
+    /// The Region's name.
+    pub region: Region,
+    /// Its store.
+    pub records: Records,
+    /// Its HSM.
+    pub hsm: Arc<dyn Hsm>,
+    /// Its audit trail.
+    pub trail: Trail,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Authenticates page markers; the same on every node and after a restart.
+    pub marker_key: [u8; 32],
+}
+
+/// One Region at work. Shared by all its requests.
+pub struct Site {
+    parts: SiteParts,
+    marker_key: hmac::Key,
+    keys: Cache<(AccountId, KeyId), Arc<KeyEntry>>,
+    aliases: Cache<(AccountId, AliasName), KeyId>,
+    key_counts: Mutex<HashMap<AccountId, usize>>,
+    published: Mutex<Vec<RequestId>>,
+}
+
+/// Whether memory may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Memory or store.
+    Cached,
+    /// The store only: the last attempt met a conflict.
+    Stored,
+}
+
+impl Site {
+    /// Puts a Region to work.
+    pub fn new(parts: SiteParts) -> Self {
+        Self {
+            marker_key: hmac::Key::new(hmac::HMAC_SHA256, &parts.marker_key),
+            keys: Cache::new(CACHED_ENTRIES),
+            aliases: Cache::new(CACHED_ENTRIES),
+            key_counts: Mutex::new(HashMap::new()),
+            published: Mutex::new(Vec::new()),
+            parts,
+        }
+    }
+
+    /// The Region's name.
+    pub fn region(&self) -> &Region {
+        &self.parts.region
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    pub(crate) fn hsm(&self) -> &dyn Hsm {
+        &*self.parts.hsm
+    }
+
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.parts.trail
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.parts.records
+    }
+
+    pub(crate) fn marker_key(&self) -> &hmac::Key {
+        &self.marker_key
+    }
+
+    pub(crate) fn new_key_id(&self) -> KeyId {
+        let mut random = [0; 16];
+        self.parts.entropy.fill(&mut random);
+        KeyId::from_random(random)
+    }
+
+    /// A key with everything that a request needs of it, in one consistent read.
+    pub(crate) async fn key(
+        &self,
+        account: AccountId,
+        key_id: KeyId,
+        freshness: Freshness,
+    ) -> Result<Option<Arc<KeyEntry>>, Fault> {
+        let name = (account, key_id);
+        if freshness == Freshness::Cached
+            && let Some(entry) = self.keys.get(&name)
+        {
+            return Ok(Some(entry));
+        }
+        let ticket = self.keys.ticket(&name);
+        let stored = self
+            .records()
+            .key(account, key_id)
+            .await
+            .map_err(Fault::internal)?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let entry = Arc::new(KeyEntry::new(self.region(), stored)?);
+        self.keys.insert(name, entry.clone(), ticket);
+        Ok(Some(entry))
+    }
+
+    /// The key that an alias points to.
+    pub(crate) async fn alias_target(
+        &self,
+        account: AccountId,
+        name: &AliasName,
+        freshness: Freshness,
+    ) -> Result<Option<KeyId>, Fault> {
+        let place = (account, name.clone());
+        if freshness == Freshness::Cached
+            && let Some(target) = self.aliases.get(&place)
+        {
+            return Ok(Some(target));
+        }
+        let ticket = self.aliases.ticket(&place);
+        let stored = self.alias(account, name).await?;
+        let target = stored.map(|alias| alias.value.target);
+        if let Some(target) = target {
+            self.aliases.insert(place, target, ticket);
+        }
+        Ok(target)
+    }
+
+    /// An alias, from the store.
+    pub(crate) async fn alias(
+        &self,
+        account: AccountId,
+        name: &AliasName,
+    ) -> Result<Option<Versioned<AliasRecord>>, Fault> {
+        self.records()
+            .alias(account, name)
+            .await
+            .map_err(Fault::internal)
+    }
+
+    /// Makes changes durable together and forgets what they outdate, before it returns. Whether
+    /// the commit succeeded or not: after a failure the stored state is unknown.
+    pub(crate) async fn commit(&self, mut changes: Vec<Change>) -> Result<Revision, StoreError> {
+        let published = std::mem::take(
+            &mut *self
+                .published
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let outdated: Vec<_> = changes.iter().filter_map(Outdated::of).collect();
+        changes.extend(
+            published
+                .iter()
+                .map(|id| Change::OutboxDelete { event_id: *id }),
+        );
+        let counted: Vec<_> = changes.iter().filter_map(key_count_change).collect();
+        let result = self.records().apply(changes).await;
+        let mut counts = self.counts();
+        for (account, delta) in counted {
+            match (counts.get_mut(&account), &result) {
+                (Some(count), Ok(_)) => *count = count.saturating_add_signed(delta),
+                _ => drop(counts.remove(&account)),
+            }
+        }
+        drop(counts);
+        for outdated in outdated {
+            match outdated {
+                Outdated::Key(account, key_id) => self.keys.invalidate(&(account, key_id)),
+                Outdated::Alias(account, name) => self.aliases.invalidate(&(account, name)),
+            }
+        }
+        if result.is_err() {
+            self.published
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(published);
+        }
+        result
+    }
+
+    /// How many keys an account has. Counted in the store once, up to `at_most`, then kept; a key
+    /// made in the moment of counting may be missed, which a quota can bear.
+    pub(crate) async fn count_keys(
+        &self,
+        account: AccountId,
+        at_most: usize,
+    ) -> Result<usize, Fault> {
+        if let Some(count) = self.counts().get(&account) {
+            return Ok(*count);
+        }
+        let count = self
+            .records()
+            .count_keys(account, at_most)
+            .await
+            .map_err(Fault::internal)?;
+        self.counts().insert(account, count);
+        Ok(count)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<AccountId, usize>> {
+        self.key_counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a record of the outbox is in the log, so that the next commit removes it.
+    pub(crate) fn published(&self, event_id: RequestId) {
+        self.published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(event_id);
+    }
+
+    /// Removes from the outbox what the log has. For quiet times and for shutdown.
+    pub(crate) async fn sweep_outbox(&self) -> Result<(), StoreError> {
+        let idle = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty();
+        if idle {
+            Ok(())
+        } else {
+            self.commit(Vec::new()).await.map(|_| ())
+        }
+    }
+}
+
+/// How a change moves the number of keys of an account.
+fn key_count_change(change: &Change) -> Option<(AccountId, isize)> {
+    match change {
+        Change::PutKey {
+            record,
+            previous: None,
+        } => Some((record.account, 1)),
+        Change::RemoveKey { account, .. } => Some((*account, -1)),
+        _ => None,
+    }
+}
+
+/// What a change makes stale.
+enum Outdated {
+    Key(AccountId, KeyId),
+    Alias(AccountId, AliasName),
+}
+
+impl Outdated {
+    fn of(change: &Change) -> Option<Self> {
+        match change {
+            Change::PutKey { record, .. } => Some(Self::Key(record.account, record.key_id)),
+            Change::RemoveKey {
+                account, key_id, ..
+            } => Some(Self::Key(*account, *key_id)),
+            Change::PutAlias { record, .. } | Change::MoveAlias { record, .. } => {
+                Some(Self::Alias(record.account, record.name.clone()))
+            }
+            Change::RemoveAlias { account, name, .. } => Some(Self::Alias(*account, name.clone())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What an operation touches, as types: how many resources it names, and for which use.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use keystead_store::Versioned;
+use keystead_store::records::AliasRecord;
+use keystead_types::{AliasName, Fault, KeyState, KeyUsage};
+
+use crate::authorize;
+use crate::entry::KeyEntry;
+use crate::lookup::{self, Stage};
+use crate::operation::Spec;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a key is needed for. Only the matching [`crate::Ready`] has the matching methods.
+pub trait Usage: sealed::Sealed + Send + Sync + 'static {
+    /// The key usage that the key must have; `None` for management, which any key allows.
+    const NEEDED: Option<KeyUsage>;
+}
+
+macro_rules! usages {
+    ($($(#[$doc:meta])* $name:ident = $needed:expr;)*) => {$(
+        $(#[$doc])*
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl Usage for $name {
+            const NEEDED: Option<KeyUsage> = $needed;
+        }
+    )*};
+}
+
+usages! {
+    /// Management: any key.
+    AnyUse = None;
+    /// Encrypt, Decrypt, data keys.
+    Encrypting = Some(KeyUsage::EncryptDecrypt);
+    /// Sign, Verify.
+    Signing = Some(KeyUsage::SignVerify);
+}
+
+/// How a request names a key.
+#[derive(Debug, Clone)]
+pub enum KeySelector<'a> {
+    /// By a `KeyId` member.
+    Named(&'a str),
+    /// By a ciphertext that carries the key's identity; a `KeyId` beside it must agree.
+    Ciphertext {
+        /// The blob.
+        blob: &'a [u8],
+        /// The `KeyId` member, if sent.
+        named: Option<&'a str>,
+    },
+}
+
+/// A kind of target. The set is closed.
+pub trait Target: sealed::Sealed + Send + Sync + 'static {
+    /// How a request selects it.
+    type Selection<'a>: Send;
+    /// The actions to allow: as many as there are resources.
+    type Actions: Copy + Send + Sync;
+    /// What the operation gets to hold once authorized.
+    type Held: Send + Sync;
+
+    /// Looks the resources up and authorizes the caller for every action.
+    fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        selection: Self::Selection<'a>,
+    ) -> impl Future<Output = Result<Self::Held, Fault>> + Send
+    where
+        Self: Sized;
+
+    /// The keys held, in the order in which their usage and state are checked.
+    fn keys(held: &Self::Held) -> Vec<&KeyEntry>;
+
+    /// The key usage that the held keys must have.
+    fn needed() -> Option<KeyUsage> {
+        None
+    }
+}
+
+/// One key, for one use.
+pub struct OneKey<U>(PhantomData<U>);
+
+/// Two keys of one use, the first selected by a ciphertext: ReEncrypt.
+pub struct TwoKeys<U>(PhantomData<U>);
+
+/// A new alias and the key it will point to.
+pub enum NewAlias {}
+
+/// An existing alias and the key it points to.
+pub enum NamedAlias {}
+
+/// An existing alias, the key it points to and the key it will point to.
+pub enum MovedAlias {}
+
+/// No key resource: only the caller's own account decides.
+pub struct AccountWide<K>(PhantomData<K>);
+
+/// Listing keys and aliases.
+pub enum Listing {}
+/// Creating a key.
+pub enum Creating {}
+/// Random bytes.
+pub enum Randomness {}
+
+impl<U> sealed::Sealed for OneKey<U> {}
+impl<U> sealed::Sealed for TwoKeys<U> {}
+impl sealed::Sealed for NewAlias {}
+impl sealed::Sealed for NamedAlias {}
+impl sealed::Sealed for MovedAlias {}
+impl<K> sealed::Sealed for AccountWide<K> {}
+
+impl<U: Usage> Target for OneKey<U> {
+    type Selection<'a> = KeySelector<'a>;
+    type Actions = &'static str;
+    type Held = Arc<KeyEntry>;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        selection: KeySelector<'a>,
+    ) -> Result<Arc<KeyEntry>, Fault> {
+        lookup::authorized_key(
+            stage,
+            spec.identifier,
+            spec.cross_account,
+            spec.actions,
+            selection,
+        )
+        .await
+    }
+
+    fn keys(held: &Arc<KeyEntry>) -> Vec<&KeyEntry> {
+        vec![held]
+    }
+
+    fn needed() -> Option<KeyUsage> {
+        U::NEEDED
+    }
+}
+
+/// The keys of a ReEncrypt.
+pub struct KeyPair {
+    /// Opens.
+    pub source: Arc<KeyEntry>,
+    /// Seals.
+    pub destination: Arc<KeyEntry>,
+}
+
+impl<U: Usage> Target for TwoKeys<U> {
+    type Selection<'a> = (KeySelector<'a>, KeySelector<'a>);
+    type Actions = [&'static str; 2];
+    type Held = KeyPair;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        (source, destination): Self::Selection<'a>,
+    ) -> Result<KeyPair, Fault> {
+        let Spec {
+            identifier,
+            cross_account,
+            actions: [from, to],
+            ..
+        } = *spec;
+        let source = lookup::authorized_key(stage, identifier, cross_account, from, source).await?;
+        let destination =
+            lookup::authorized_key(stage, identifier, cross_account, to, destination).await?;
+        Ok(KeyPair {
+            source,
+            destination,
+        })
+    }
+
+    fn keys(held: &KeyPair) -> Vec<&KeyEntry> {
+        vec![&held.source, &held.destination]
+    }
+
+    fn needed() -> Option<KeyUsage> {
+        U::NEEDED
+    }
+}
+
+/// The alias and keys of an alias operation.
+pub struct AliasHeld {
+    /// The alias's name.
+    pub name: AliasName,
+    /// The alias as it is; `None` for a new one.
+    pub existing: Option<Versioned<AliasRecord>>,
+    /// The key it will point to; for DeleteAlias the key it points to, if that is still there.
+    pub key: Option<Arc<KeyEntry>>,
+    /// The key it points to when it is moved.
+    pub old_key: Option<Arc<KeyEntry>>,
+}
+
+impl Target for NewAlias {
+    type Selection<'a> = (AliasName, KeySelector<'a>);
+    type Actions = &'static str;
+    type Held = AliasHeld;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        (name, key): Self::Selection<'a>,
+    ) -> Result<AliasHeld, Fault> {
+        authorize::alias(stage, spec.actions, &name)?;
+        let Spec {
+            identifier,
+            cross_account,
+            actions,
+            ..
+        } = *spec;
+        let key = lookup::authorized_key(stage, identifier, cross_account, actions, key).await?;
+        let existing = lookup::alias(stage, &name).await?;
+        Ok(AliasHeld {
+            name,
+            existing,
+            key: Some(key),
+            old_key: None,
+        })
+    }
+
+    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
+        held.key.iter().map(AsRef::as_ref).collect()
+    }
+}
+
+impl Target for NamedAlias {
+    type Selection<'a> = AliasName;
+    type Actions = &'static str;
+    type Held = AliasHeld;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        name: AliasName,
+    ) -> Result<AliasHeld, Fault> {
+        authorize::alias(stage, spec.actions, &name)?;
+        let existing = lookup::existing_alias(stage, &name).await?;
+        let key = lookup::alias_target(stage, spec.actions, &existing).await?;
+        Ok(AliasHeld {
+            name,
+            existing: Some(existing),
+            key,
+            old_key: None,
+        })
+    }
+
+    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
+        held.key.iter().map(AsRef::as_ref).collect()
+    }
+}
+
+impl Target for MovedAlias {
+    type Selection<'a> = (AliasName, KeySelector<'a>);
+    type Actions = &'static str;
+    type Held = AliasHeld;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        (name, key): Self::Selection<'a>,
+    ) -> Result<AliasHeld, Fault> {
+        authorize::alias(stage, spec.actions, &name)?;
+        let existing = lookup::existing_alias(stage, &name).await?;
+        let old_key = lookup::alias_target(stage, spec.actions, &existing).await?;
+        let Spec {
+            identifier,
+            cross_account,
+            actions,
+            ..
+        } = *spec;
+        let key = lookup::authorized_key(stage, identifier, cross_account, actions, key).await?;
+        Ok(AliasHeld {
+            name,
+            existing: Some(existing),
+            key: Some(key),
+            old_key,
+        })
+    }
+
+    /// Only the new target's state matters: an alias may leave a key that is pending deletion.
+    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
+        held.key.iter().map(AsRef::as_ref).collect()
+    }
+}
+
+impl<K: Send + Sync + 'static> Target for AccountWide<K> {
+    type Selection<'a> = ();
+    type Actions = &'static str;
+    type Held = ();
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        (): (),
+    ) -> Result<(), Fault> {
+        authorize::account_wide(stage, spec.actions)
+    }
+
+    fn keys((): &()) -> Vec<&KeyEntry> {
+        Vec::new()
+    }
+}
+
+/// Usage first, then (after the operation's own checks) state: the order is pinned by goldens.
+pub(crate) fn admit_usage<T: Target>(held: &T::Held, operation: &str) -> Result<(), Fault> {
+    let Some(needed) = T::needed() else {
+        return Ok(());
+    };
+    T::keys(held)
+        .into_iter()
+        .try_for_each(|key| key.check_usage(needed, operation))
+}
+
+/// Refuses keys whose state does not allow the operation.
+pub(crate) fn admit_states<T: Target>(held: &T::Held, spec: &Spec<T>) -> Result<(), Fault> {
+    T::keys(held).into_iter().try_for_each(|key| {
+        let state: KeyState = key.record().state;
+        spec.states.admit(state, key.arn_text())
+    })
+}

@@ -1,0 +1,31 @@
+//! DisableKeyRotation.
+
+use keystead_api::disable_key_rotation::Input;
+use keystead_engine::{
+    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+};
+use keystead_types::Fault;
+
+/// Stops the automatic rotation of a key; its material stays as it is.
+pub enum DisableKeyRotation {}
+
+impl Operation for DisableKeyRotation {
+    type Shape = keystead_api::DisableKeyRotation;
+    type Target = OneKey<AnyUse>;
+    const SPEC: Spec<Self::Target> = Spec {
+        actions: "kms:DisableKeyRotation",
+        identifier: Identifier::KeyOnly,
+        cross_account: CrossAccount::Refused,
+        states: States::Rotatable,
+        source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKeyRotation.html",
+    };
+
+    fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
+        Ok(KeySelector::Named(&input.key_id))
+    }
+
+    async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
+        ready.update(|key| key.rotation = None);
+        Ok(())
+    }
+}
