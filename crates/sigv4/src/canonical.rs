@@ -1,0 +1,250 @@
+//! The canonical request, hashed while it is written.
+//!
+//! Source: AWS IAM User Guide, "Create a signed AWS API request", step 1.
+
+use aws_lc_rs::digest::{Context, Digest, SHA256};
+
+use crate::claim::{Claim, trim};
+use crate::limits::METHOD_MAX_BYTES;
+use crate::query::encode;
+use crate::rejection::Rejection;
+use crate::request::Request;
+
+/// Pieces are gathered here, because a call of the hash costs more than a copy.
+const BLOCK: usize = 512;
+
+/// A SHA-256 of everything that is pushed.
+pub(crate) struct Canonical {
+    context: Context,
+    block: [u8; BLOCK],
+    used: usize,
+}
+
+impl Canonical {
+    fn new() -> Self {
+        Self {
+            context: Context::new(&SHA256),
+            block: [0; BLOCK],
+            used: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let end = self.used + bytes.len();
+        if let Some(room) = self.block.get_mut(self.used..end) {
+            room.copy_from_slice(bytes);
+            self.used = end;
+            return;
+        }
+        self.flush();
+        if let Some(room) = self.block.get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.used = bytes.len();
+        } else {
+            self.context.update(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.context
+            .update(self.block.get(..self.used).unwrap_or_default());
+        self.used = 0;
+    }
+
+    fn finish(mut self) -> Digest {
+        self.flush();
+        self.context.finish()
+    }
+}
+
+/// The digest of the canonical request of what was received. `body_digest` is the SHA-256 of
+/// the body in lower-case hex.
+///
+/// Refuses a `SignedHeaders` list that is not strictly sorted or names an absent header, and a
+/// header that must be signed and is not.
+pub(crate) fn digest(
+    request: &Request<'_>,
+    claim: &Claim<'_>,
+    body_digest: &[u8; 64],
+) -> Result<Digest, Rejection> {
+    let method = request.method.as_bytes();
+    if !(1..=METHOD_MAX_BYTES).contains(&method.len()) || !method.iter().all(u8::is_ascii_uppercase)
+    {
+        return Err(Rejection::NotCanonical("method"));
+    }
+    let mut out = Canonical::new();
+    out.push(method);
+    out.push(b"\n");
+    path(&mut out, request.path)?;
+    out.push(b"\n");
+    claim.query.write(&mut out);
+    out.push(b"\n");
+    headers(&mut out, request, claim)?;
+    out.push(b"\n");
+    out.push(claim.signed_headers.as_bytes());
+    out.push(b"\n");
+    out.push(body_digest);
+    Ok(out.finish())
+}
+
+/// Writes the path, percent-encoded once more.
+///
+/// Clients normalise a path before they sign it (all services but S3). A path that arrives in
+/// another form than the normal one (`//`, `.`, `..`) is refused rather than normalised: what is
+/// verified and what is routed are then the same bytes.
+fn path(out: &mut Canonical, path: &str) -> Result<(), Rejection> {
+    const REFUSED: Rejection = Rejection::NotCanonical("path");
+    if path == "/" {
+        out.push(b"/");
+        return Ok(());
+    }
+    let mut segments = path.strip_prefix('/').ok_or(REFUSED)?.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let inner = segments.peek().is_some();
+        if matches!(segment, "." | "..") || segment.is_empty() && inner {
+            return Err(REFUSED);
+        }
+    }
+    out.push(&encode(path.as_bytes(), b"/"));
+    Ok(())
+}
+
+fn headers(out: &mut Canonical, request: &Request<'_>, claim: &Claim<'_>) -> Result<(), Rejection> {
+    let mut unsigned = claim.must_sign;
+    let mut previous = "";
+    for name in claim.signed_headers.split(';') {
+        if name <= previous || name == "authorization" {
+            return Err(Rejection::SignedHeaders);
+        }
+        previous = name;
+        let mut line = 1u128;
+        let mut found = false;
+        for (own_name, own_value) in request.headers {
+            if *own_name == name {
+                out.push(if found { b"," } else { name.as_bytes() });
+                if !found {
+                    out.push(b":");
+                }
+                value(out, trim(own_value))?;
+                unsigned &= !line;
+                found = true;
+            }
+            line <<= 1;
+        }
+        if !found {
+            return Err(Rejection::SignedHeaders);
+        }
+        out.push(b"\n");
+    }
+    let first = usize::try_from(unsigned.trailing_zeros()).unwrap_or(usize::MAX);
+    match request.headers.get(first).filter(|_| unsigned != 0) {
+        Some((name, _)) => Err(Rejection::Unsigned((*name).into())),
+        None => Ok(()),
+    }
+}
+
+/// Writes a trimmed header value with each run of spaces as one. Control bytes could forge other
+/// lines of the canonical request; no HTTP parser lets them pass, and neither does this.
+fn value(out: &mut Canonical, value: &[u8]) -> Result<(), Rejection> {
+    let control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
+    if value.iter().fold(false, |seen, b| seen | control(*b)) {
+        return Err(Rejection::NotCanonical("header value"));
+    }
+    let next = value.iter().skip(1);
+    let runs = value
+        .iter()
+        .zip(next)
+        .fold(false, |seen, (a, b)| seen | ((*a == b' ') & (*b == b' ')));
+    if !runs {
+        out.push(value);
+        return Ok(());
+    }
+    let words = value.split(|b| *b == b' ').filter(|word| !word.is_empty());
+    for (at, word) in words.enumerate() {
+        if at > 0 {
+            out.push(b" ");
+        }
+        out.push(word);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(pieces: &[&[u8]]) -> Vec<u8> {
+        let mut out = Canonical::new();
+        pieces.iter().for_each(|piece| out.push(piece));
+        out.finish().as_ref().to_vec()
+    }
+
+    #[test]
+    fn the_cut_into_pieces_does_not_matter() {
+        let text: Vec<u8> = (0..2000u32)
+            .map(|n| u8::try_from(n % 251).unwrap())
+            .collect();
+        let whole = aws_lc_rs::digest::digest(&SHA256, &text);
+        for cut in [1, 7, 64, 511, 512, 513, 1024, 2000] {
+            let pieces: Vec<&[u8]> = text.chunks(cut).collect();
+            assert_eq!(hash(&pieces), whole.as_ref(), "{cut}");
+        }
+        let mixed = [
+            &text[..500],
+            &text[500..1500],
+            &text[1500..1501],
+            &text[1501..],
+        ];
+        assert_eq!(hash(&mixed), whole.as_ref());
+    }
+
+    #[test]
+    fn paths_are_refused_or_encoded_again() {
+        let written = |text: &str| {
+            let mut out = Canonical::new();
+            path(&mut out, text).map(|()| out.finish().as_ref().to_vec())
+        };
+        for (text, expected) in [
+            ("/", "/"),
+            ("/a/", "/a/"),
+            ("/a%2Fb c", "/a%252Fb%20c"),
+            ("/...", "/..."),
+            ("/%2e%2e/", "/%252e%252e/"),
+        ] {
+            assert_eq!(
+                written(text).unwrap(),
+                hash(&[expected.as_bytes()]),
+                "{text}"
+            );
+        }
+        for bad in [
+            "", "a", "*", "//", "/a//b", "/.", "/..", "/a/./b", "/../a", "/a/..",
+        ] {
+            assert_eq!(written(bad), Err(Rejection::NotCanonical("path")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_collapsed_but_never_reinterpreted() {
+        let written = |text: &[u8]| {
+            let mut out = Canonical::new();
+            value(&mut out, trim(text)).map(|()| out.finish().as_ref().to_vec())
+        };
+        for (text, expected) in [
+            ("  a   b  c ", "a b c"),
+            ("\"a   b\"", "\"a b\""),
+            ("a\tb", "a\tb"),
+            ("\t a \t", "a"),
+            ("   ", ""),
+            ("", ""),
+        ] {
+            assert_eq!(
+                written(text.as_bytes()).unwrap(),
+                hash(&[expected.as_bytes()])
+            );
+        }
+        for bad in [&b"a\nb"[..], b"a\rb", b"a\0", b"\x7f", b"\x1b[0m"] {
+            assert_eq!(written(bad), Err(Rejection::NotCanonical("header value")));
+        }
+    }
+}

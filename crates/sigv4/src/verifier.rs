@@ -1,0 +1,268 @@
+//! The one function that turns a request into an identity.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
+use aws_lc_rs::hmac;
+use keystead_types::{Caller, Region, Timestamp};
+
+use crate::authorization::{ALGORITHM, TERMINATOR};
+use crate::canonical;
+use crate::claim::Claim;
+use crate::credential::{Credential, Credentials};
+use crate::hex;
+use crate::keys::{Kept, SigningKey, SigningKeys, derive};
+use crate::moment::Moment;
+use crate::rejection::{Rejection, Window, echo};
+use crate::request::Request;
+use crate::settings::Settings;
+
+/// Stands in for the secret of an unknown access key, so that it costs what a wrong signature
+/// costs. What is computed of it is thrown away: it can never verify anything.
+const NO_SECRET: &str = "0000000000000000000000000000000000000000";
+
+/// Proof that a request was signed by a live credential, over the bytes that were received.
+/// Only [`Verifier::verify`] makes one.
+pub struct Verified {
+    caller: Caller,
+    region: Region,
+    service: &'static str,
+    signed_at: Timestamp,
+    until: Timestamp,
+    signature: [u8; 32],
+}
+
+impl Verified {
+    /// Who signed.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The Region of the signature's scope.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The service of the signature's scope, one of the settings' services.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The date of the signature, in whole seconds.
+    pub fn signed_at(&self) -> Timestamp {
+        self.signed_at
+    }
+
+    /// From this moment on the same request would be refused as expired.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The signature: the identity of this very request. Not for logs while it is in its window.
+    pub fn signature(&self) -> &[u8; 32] {
+        &self.signature
+    }
+
+    /// Caller, Region and service.
+    pub fn into_parts(self) -> (Caller, Region, &'static str) {
+        (self.caller, self.region, self.service)
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("caller", &self.caller)
+            .field("region", &self.region)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Verifies requests; shared by all threads of a server.
+pub struct Verifier {
+    settings: Settings,
+    keys: SigningKeys,
+}
+
+impl Verifier {
+    /// A verifier with no signing key derived yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            keys: SigningKeys::default(),
+        }
+    }
+
+    /// Derived signing keys that are kept, for metrics.
+    pub fn signing_keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Checks one request at the moment `now`.
+    ///
+    /// Which error wins: missing or double credentials, form, date, scope, window, host, signed
+    /// headers, payload, key or token, signature, expiry of the session.
+    ///
+    /// Time: about a microsecond and a half for a body of 300 bytes when the same key has signed
+    /// before on that day, 2 µs more otherwise.
+    pub fn verify(
+        &self,
+        request: &Request<'_>,
+        now: Timestamp,
+        credentials: &dyn Credentials,
+    ) -> Result<Verified, Rejection> {
+        let claim = Claim::read(request)?;
+        let kept = self.keys.find(claim.scope.credential);
+        let (region, service) = self.check_scope(&claim, kept.as_ref())?;
+        self.check_window(&claim, now)?;
+        if !self.settings.accepts_host(claim.host) {
+            return Err(Rejection::Host);
+        }
+        let body_digest = check_payload(request.body, claim.content_sha256)?;
+        let digest = canonical::digest(request, &claim, &body_digest)?;
+        let given = hex::decode(claim.signature.as_bytes()).ok_or(Rejection::Signature)?;
+
+        let Some(credential) = credentials.find(claim.scope.access_key_id) else {
+            let key = derive(NO_SECRET, &claim.scope).map_err(|_| Rejection::Internal)?;
+            std::hint::black_box(matches(&key, &claim, digest.as_ref(), &given));
+            return Err(Rejection::UnknownToken);
+        };
+        let kept = kept.filter(|kept| kept.key.belongs_to(&credential));
+        let used_again = kept.as_ref().is_some_and(|kept| kept.young);
+        let key = match kept {
+            Some(kept) => kept.key,
+            None => Arc::new(SigningKey::derive(&credential, &claim.scope, &region)?),
+        };
+        let good = matches(key.hmac(), &claim, digest.as_ref(), &given);
+        check_token(&credential, claim.token)?;
+        if !good {
+            return Err(Rejection::Signature);
+        }
+        check_expiry(&credential, now)?;
+        let caller = Caller {
+            principal: credential.principal.clone(),
+            account: credential.account,
+            access_key_id: key.access_key_id(),
+        };
+        if !used_again {
+            self.keys.put(claim.scope.credential, key);
+        }
+        let signed_at = Timestamp::from_millis(claim.signed_at.seconds().saturating_mul(1000));
+        Ok(Verified {
+            caller,
+            region,
+            service,
+            signed_at,
+            until: signed_at.plus_millis(self.settings.skew_millis() + 1000),
+            signature: given,
+        })
+    }
+
+    /// The scope is of the request's day, of a Region and a service of ours. A kept key saves
+    /// parsing the Region; whether it is accepted is asked each time.
+    fn check_scope(
+        &self,
+        claim: &Claim<'_>,
+        kept: Option<&Kept>,
+    ) -> Result<(Region, &'static str), Rejection> {
+        let scope = &claim.scope;
+        if scope.date != claim.signed_at.day() {
+            return Err(Rejection::ScopeDate {
+                scope: echo(scope.date.as_bytes()),
+                signed: claim.signed_at.text().into(),
+            });
+        }
+        let region = match kept {
+            Some(kept) => kept.key.region(),
+            None => Region::parse(scope.region).map_err(|_| Rejection::ScopeRegion)?,
+        };
+        if !self.settings.accepts_region(&region) {
+            return Err(Rejection::ScopeRegion);
+        }
+        let service = self
+            .settings
+            .service(scope.service)
+            .ok_or_else(|| Rejection::ScopeService(self.settings.first_service()))?;
+        if scope.terminator != TERMINATOR {
+            return Err(Rejection::ScopeTerminator(echo(
+                scope.terminator.as_bytes(),
+            )));
+        }
+        Ok((region, service))
+    }
+
+    /// The date lies within the window around now, both ends included, in whole seconds.
+    fn check_window(&self, claim: &Claim<'_>, now: Timestamp) -> Result<(), Rejection> {
+        let minutes = self.settings.skew_minutes();
+        let ahead = claim.signed_at.seconds() - now.as_seconds();
+        if ahead.abs() <= minutes * 60 {
+            return Ok(());
+        }
+        let window = Window {
+            signed: claim.signed_at,
+            now: Moment::of(now),
+            minutes,
+        };
+        Err(if ahead < 0 {
+            Rejection::Expired(window)
+        } else {
+            Rejection::NotYetCurrent(window)
+        })
+    }
+}
+
+/// The digest of the body in hex. `x-amz-content-sha256`, if present, must be the same:
+/// `UNSIGNED-PAYLOAD` and the streaming forms never are.
+fn check_payload(body: &[u8], claimed: Option<&[u8]>) -> Result<[u8; 64], Rejection> {
+    let actual = hex::encode(digest::digest(&digest::SHA256, body).as_ref());
+    match claimed {
+        Some(claimed) if claimed != actual => Err(Rejection::Payload),
+        _ => Ok(actual),
+    }
+}
+
+/// Computes the signature and compares it, in constant time, on bytes.
+fn matches(key: &hmac::Key, claim: &Claim<'_>, digest: &[u8], given: &[u8; 32]) -> bool {
+    let mut context = hmac::Context::with_key(key);
+    let digest = hex::encode(digest);
+    let lines = [
+        ALGORITHM.as_bytes(),
+        claim.signed_at.text().as_bytes(),
+        claim.scope.text.as_bytes(),
+    ];
+    for line in lines {
+        context.update(line);
+        context.update(b"\n");
+    }
+    context.update(&digest);
+    verify_slices_are_equal(context.sign().as_ref(), given).is_ok()
+}
+
+/// A temporary credential comes with its own token, a long-term one with none. The session is
+/// the credential's: the token only has to be equal to its token.
+fn check_token(credential: &Credential, given: Option<&[u8]>) -> Result<(), Rejection> {
+    let own = credential
+        .session
+        .as_ref()
+        .map(|session| session.token.as_bytes());
+    let good = match (own, given) {
+        (None, None) => true,
+        (Some(own), Some(given)) => !own.is_empty() && verify_slices_are_equal(own, given).is_ok(),
+        _ => false,
+    };
+    if good {
+        Ok(())
+    } else {
+        Err(Rejection::UnknownToken)
+    }
+}
+
+fn check_expiry(credential: &Credential, now: Timestamp) -> Result<(), Rejection> {
+    match &credential.session {
+        Some(session) if session.expires <= now => Err(Rejection::ExpiredToken),
+        _ => Ok(()),
+    }
+}
