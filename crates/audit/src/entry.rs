@@ -80,12 +80,10 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        self.renew_id();
         let Some(mut parts) = self.parts.take() else {
             return;
         };
-        if self.outbox.get().is_some() {
-            parts.event_id = parts.trail.new_id();
-        }
         let json = record::render(&parts, parts.trail.now(), Ending::Abandoned);
         let record = Record {
             event_id: parts.event_id,

@@ -79,13 +79,13 @@ impl<T> Settled<T> {
     }
 
     /// A service event that did not happen after all leaves no record. The entry of a request
-    /// cannot be withdrawn: it leaves `ABANDONED`, as when it is dropped.
+    /// cannot be withdrawn, nor one that tells of a use of a key: they leave `ABANDONED`, as when
+    /// they are dropped.
     pub fn withdraw(self) {
-        let service = self
-            .pending
-            .parts()
-            .is_some_and(|parts| matches!(parts.origin, Origin::Service { .. }));
-        if service {
+        let nothing_happened = self.pending.parts().is_some_and(|parts| {
+            matches!(parts.origin, Origin::Service { .. }) && parts.receipts.is_empty()
+        });
+        if nothing_happened {
             drop(self.pending.release());
         }
     }

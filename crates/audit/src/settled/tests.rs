@@ -173,3 +173,43 @@ fn the_outbox_form_of_version_1_stays_readable() {
     golden[0] = 2;
     assert_eq!(Record::from_outbox(&golden), Err(OutboxError::Version(2)));
 }
+
+#[test]
+fn a_reopened_entry_takes_a_new_id_and_leaves_one_record() {
+    let (trail, log) = trail("eu-west-1");
+    let mut entry = trail.begin(opening(user()));
+    entry.receipt(RECEIPT);
+    let settled = entry.settle(Ok(1));
+    let first = settled.outbox().unwrap().0;
+    let entry = settled.reopen();
+    assert_ne!(entry.event_id(), first);
+    let second = entry.settle(Ok(2));
+    let (event_id, stored) = second.outbox().unwrap();
+    let stored = Record::from_outbox(stored).unwrap();
+    assert_eq!(
+        (stored.event_id, &stored.receipts[..]),
+        (event_id, &[RECEIPT][..])
+    );
+    let answer = runtime().block_on(second.publish());
+    assert_eq!(answer.into_outcome().unwrap(), 2);
+    assert_eq!(log.records(), [stored]);
+}
+
+#[test]
+fn only_a_service_event_that_used_no_key_can_be_withdrawn() {
+    let (trail, log) = trail("eu-west-1");
+    let event = || trail.service_event("RotateKey", account(), None);
+    event().settle(Ok(())).withdraw();
+    assert_eq!(log.records(), []);
+    let mut used = event();
+    used.receipt(RECEIPT);
+    used.settle(Ok(())).withdraw();
+    trail.begin(opening(user())).settle(Ok(())).withdraw();
+    let records = log.records();
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().all(|each| event_code(each) == "ABANDONED"));
+}
+
+fn event_code(record: &Record) -> String {
+    event(record)["errorCode"].as_str().unwrap().to_owned()
+}

@@ -155,7 +155,8 @@ fn tampered(change: impl FnOnce(&mut Vec<String>)) -> (Broken, bool) {
 #[test]
 fn deleted_swapped_changed_and_shortened_lines_are_found() {
     let sequence = |expected, found| Reason::Sequence { expected, found };
-    let cases: [(&str, u64, Reason, fn(&mut Vec<String>)); 8] = [
+    type Change = fn(&mut Vec<String>);
+    let cases: [(&str, u64, Reason, Change); 8] = [
         ("delete", 3, sequence(2, 3), |lines| drop(lines.remove(2))),
         ("delete first", 2, sequence(1, 2), |lines| {
             drop(lines.remove(1))

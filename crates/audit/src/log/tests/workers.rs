@@ -206,3 +206,29 @@ fn everyone_in_a_buffer_learns_that_the_log_failed() {
         assert_eq!(log.counts().lost, 5);
     });
 }
+
+/// How long a record takes from `append` to the disk's cache, in flushes of 32:
+/// `cargo test -- --ignored --nocapture log_speed`.
+#[test]
+#[ignore = "a measurement"]
+fn log_speed() {
+    on_thread(|| {
+        let (_outer, _dir, log) = shared(Durability::Write);
+        log.register_worker();
+        let mut long = record(1);
+        long.json.pop();
+        let filler = "x".repeat(900);
+        long.json
+            .extend(format!(",\"filler\":\"{filler}\"}}").into_bytes());
+        let rounds = 3000_u32;
+        let start = std::time::Instant::now();
+        for _ in 0..rounds {
+            for _ in 0..32 {
+                drop(log.append(long.clone()));
+            }
+            log.flush();
+        }
+        println!("{:?} a record", start.elapsed() / (rounds * 32));
+        assert_eq!(log.counts().lost, 0);
+    });
+}
