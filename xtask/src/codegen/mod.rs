@@ -1,6 +1,7 @@
 //! `cargo xtask codegen [--check]`: service model → committed Rust files, dispatch and a table.
 
 mod describe;
+mod imports;
 mod model;
 mod names;
 mod operations;
