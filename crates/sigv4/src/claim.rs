@@ -22,10 +22,18 @@ pub(crate) struct Claim<'a> {
 }
 
 /// The access key id that a request names, for the audit record of a refused one. It proves
-/// nothing. `None` unless there is exactly one well-formed `Authorization` header.
+/// nothing. `None` unless there is exactly one `Authorization` header, and a well-formed one.
 pub fn claimed_access_key_id<'a>(request: &Request<'a>) -> Option<&'a str> {
-    let value = Headers::read(request).ok()?.authorization?;
-    Some(Authorization::parse(value, true).ok()?.scope.access_key_id)
+    let mut values = request
+        .headers
+        .iter()
+        .filter(|(name, _)| *name == "authorization");
+    let (_, value) = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let authorization = Authorization::parse(trim(value), true).ok()?;
+    Some(authorization.scope.access_key_id)
 }
 
 #[derive(Default)]
