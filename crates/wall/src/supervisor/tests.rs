@@ -128,6 +128,18 @@ fn signal(supervisor: &Supervisor, signal: Signal) {
     kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
 }
 
+/// Stops the process and waits until all its threads have noticed.
+fn stop(supervisor: &Supervisor) {
+    signal(supervisor, Signal::STOP);
+    let tasks = format!("/proc/{}/task", supervisor.process_id().unwrap());
+    wait_for("stopped", || {
+        std::fs::read_dir(&tasks).unwrap().all(|task| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+            stat.rsplit(") ").next().unwrap().starts_with('T')
+        })
+    });
+}
+
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
@@ -182,7 +194,7 @@ fn a_stopped_process_times_out_and_is_replaced() {
         settings.fast.deadline = Duration::from_millis(200);
         let _worker = Worker::enter_with(ports.into_iter().next().unwrap(), settings).unwrap();
         until_served().await;
-        signal(&supervisor, Signal::STOP);
+        stop(&supervisor);
         let call = WallClient.call(WallCommand::GenerateRandom { length: 1 });
         assert!(matches!(call.await, Err(WallError::TimedOut)));
         until_served().await;
@@ -200,7 +212,7 @@ fn missed_deadlines_alone_replace_a_process() {
         settings.fast.deadline = Duration::from_millis(200);
         let _worker = Worker::enter_with(ports.into_iter().next().unwrap(), settings).unwrap();
         until_served().await;
-        signal(&supervisor, Signal::STOP);
+        stop(&supervisor);
         until_served().await;
         assert_eq!(supervisor.restarts(), 1);
     });
@@ -269,7 +281,7 @@ fn shutdown_ends_the_process_and_kills_it_if_it_must() {
     config.timing.shutdown_grace = Duration::from_millis(100);
     let (supervisor, _ports) = Supervisor::start(config).unwrap();
     let id = supervisor.process_id().unwrap();
-    signal(&supervisor, Signal::STOP);
+    stop(&supervisor);
     supervisor.shutdown();
     assert!(!Path::new(&format!("/proc/{id}")).exists());
 }
