@@ -6,7 +6,19 @@ use crate::OperationName;
 
 /// The wire shape of one operation; implemented by its marker type, e.g. [`crate::Encrypt`].
 pub trait Shape: Sized + Send + Sync + 'static {
-    /// The request. Only [`Shape::decode`] makes it, so its constraints hold.
+    /// The request. Only [`Shape::decode`] makes it, so its constraints hold:
+    ///
+    /// ```
+    /// use keystead_api::{DescribeKey, Shape, describe_key::Input};
+    /// let Input { key_id, .. } = DescribeKey::decode(br#"{"KeyId":"alias/a"}"#)?;
+    /// assert_eq!(key_id, "alias/a");
+    /// # Ok::<(), keystead_types::Fault>(())
+    /// ```
+    ///
+    /// ```compile_fail,E0639
+    /// use keystead_api::describe_key::Input;
+    /// let unchecked = Input { key_id: String::new(), grant_tokens: None };
+    /// ```
     type Input: Send + Sync + 'static;
     /// The answer.
     type Output: Send + 'static;

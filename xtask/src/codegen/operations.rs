@@ -127,3 +127,20 @@ pub(crate) fn modules(model: &Model) -> String {
     out.push_str("pub use operations::OperationName;\n");
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratchet_file_is_sorted_and_names_operations() {
+        let model = r#"{"shapes":{},"operations":{
+            "A":{"input":{"shape":"In"}},"B":{"input":{"shape":"In"}}}}"#;
+        let model = Model::parse(model.as_bytes()).unwrap();
+        let names = uncovered(&model, "# why\n\nA\nB\n").unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["A", "B"]);
+        assert!(uncovered(&model, "B\nA\n").is_err());
+        assert!(uncovered(&model, "A\nA\n").is_err());
+        assert!(uncovered(&model, "C\n").is_err());
+    }
+}

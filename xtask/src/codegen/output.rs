@@ -122,3 +122,31 @@ fn strays(root: &Path, dir: &str, files: &[File]) -> Result<Vec<String>, String>
     strays.sort();
     Ok(strays)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparing_names_what_differs_and_writing_repairs_it() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("out")).unwrap();
+        let file = |name: &str| File::text(format!("out/{name}"), name.to_owned());
+        let files = [file("same"), file("changed"), file("missing")];
+        for (name, text) in [("same", "same"), ("changed", "x"), ("stray", "x")] {
+            fs::write(root.path().join("out").join(name), text).unwrap();
+        }
+        let error = compare(root.path(), "out", &files).unwrap_err();
+        let named: Vec<&str> = error.lines().skip(1).collect();
+        assert_eq!(named, ["out/changed", "out/missing", "out/stray"]);
+        write(root.path(), "out", &files).unwrap();
+        assert_eq!(compare(root.path(), "out", &files), Ok(()));
+        assert!(!root.path().join("out/stray").exists());
+    }
+
+    #[test]
+    fn digests_are_sha256() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(sha256_hex(b""), empty);
+    }
+}

@@ -260,3 +260,29 @@ pub(crate) fn check(model: &Model) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_has_decided_is_an_error() {
+        assert_eq!(is_sensitive_blob("EncryptRequest", "Plaintext"), Ok(true));
+        assert_eq!(
+            is_sensitive_blob("EncryptResponse", "CiphertextBlob"),
+            Ok(false)
+        );
+        assert!(is_sensitive_blob("EncryptRequest", "Other").is_err());
+        assert!(predicate("^(a+)+$").is_err());
+        assert!(is_read_only("NewOperation").is_err());
+    }
+
+    #[test]
+    fn a_new_blob_stops_the_generator() {
+        let model = r#"{"operations":{"Op":{"input":{"shape":"In"}}},"shapes":{
+            "In":{"type":"structure","members":{"Blob":{"shape":"B"}}},"B":{"type":"blob"}}}"#;
+        let model = Model::parse(model.as_bytes()).unwrap();
+        let error = check(&model).unwrap_err();
+        assert_eq!(error, "In.Blob: blob neither sensitive nor public");
+    }
+}
