@@ -108,7 +108,7 @@ pub async fn run<S: Subject>(make: impl Fn() -> S) -> Result<usize, Failure> {
     Ok(CASES.len())
 }
 
-fn show(error: StoreError) -> String {
+fn show(error: impl fmt::Display) -> String {
     format!("unexpected error: {error}")
 }
 

@@ -74,7 +74,8 @@ pub(super) async fn scan_bounds_are_half_open(subject: &mut dyn Subject) -> Outc
     let backend = subject.backend();
     let keys: [&[u8]; 4] = [b"a", b"b", b"b\x00", b"c"];
     write(&backend, keys.map(|key| put(key, b"")).to_vec()).await?;
-    let scans: [(&[u8], &[u8], &[&[u8]]); 5] = [
+    type Scan = (&'static [u8], &'static [u8], &'static [&'static [u8]]);
+    let scans: [Scan; 5] = [
         (b"a", b"c", &[b"a", b"b", b"b\x00"]),
         (b"b", b"b\x00", &[b"b"]),
         (b"b\x00", b"d", &[b"b\x00", b"c"]),
