@@ -1,5 +1,12 @@
 //! What an attacker or a broken client sends, and the code and text of the answer: section B of
 //! the hostile inputs, one test for each row.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what is wrong by panicking"
+)]
 
 mod signing;
 
@@ -231,7 +238,7 @@ fn b7_headers_that_decide_come_once() {
         let twice = once.sign().with(name, second);
         assert_eq!(twice.refusal().0, INCOMPLETE, "{name}");
         let signed_twice = twice.without("authorization").sign();
-        for request in [twice_again(&signed_twice), signed_twice] {
+        for request in [turned(&signed_twice), signed_twice] {
             let why = request.verify().unwrap_err();
             assert!(
                 matches!(why, Rejection::DuplicateHeader(own) if own == name),
@@ -248,7 +255,7 @@ fn b7_headers_that_decide_come_once() {
 }
 
 /// The same lines with the last one first.
-fn twice_again(draft: &Draft) -> Draft {
+fn turned(draft: &Draft) -> Draft {
     let mut turned = draft.clone();
     turned.headers.rotate_right(2);
     turned

@@ -1,4 +1,11 @@
 //! B5: every single bit of a signed request counts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what is wrong by panicking"
+)]
 
 mod signing;
 

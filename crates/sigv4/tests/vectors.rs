@@ -3,6 +3,13 @@
 //!
 //! The suite's `-normalized` cases are left out: a path that is not normal on arrival is refused
 //! here (`ambiguous_paths_are_refused`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what is wrong by panicking"
+)]
 
 mod signing;
 
