@@ -1,2 +1,13 @@
-//! Accounts and access keys: who a credential belongs to.
+//! Accounts and access keys: who a credential belongs to. A [`Directory`] answers the one question
+//! of signature verification; secrets rest sealed by the HSM process and are in clear only in the
+//! memory of the front end, which needs them to verify signatures.
 #![forbid(unsafe_code)]
+
+mod access_key;
+mod development;
+mod limits;
+mod stored;
+
+pub use access_key::{AccessKey, new_access_key};
+pub use development::DevelopmentDirectory;
+pub use stored::{DirectoryError, StoredDirectory, store_access_key};

@@ -1,0 +1,69 @@
+//! The directory of `keystead dev`: well-known credentials, no set-up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use keystead_sigv4::{Credential, Credentials, Secret};
+use keystead_types::{AccountId, Principal};
+
+use crate::limits::DEVELOPMENT_CREDENTIALS;
+
+/// The access key id of account 000000000000's root user, and everybody's secret.
+const WELL_KNOWN: &str = "test";
+/// The account of the well-known access key.
+const ACCOUNT: &str = "000000000000";
+
+/// Access key id `test` is the root user of account 000000000000; any twelve digits are the root
+/// user of that account. The secret is `test`. Signatures are checked all the same. For loopback
+/// only: everyone who reaches the port is everyone.
+#[derive(Default)]
+pub struct DevelopmentDirectory {
+    known: RwLock<HashMap<AccountId, Arc<Credential>>>,
+}
+
+impl Credentials for DevelopmentDirectory {
+    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+        let digits = if access_key_id == WELL_KNOWN { ACCOUNT } else { access_key_id };
+        let account = AccountId::parse(digits).ok()?;
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(credential) = known.get(&account) {
+            return Some(credential.clone());
+        }
+        let room = known.len() < DEVELOPMENT_CREDENTIALS;
+        drop(known);
+        let credential = Arc::new(Credential {
+            principal: Principal::Root { account },
+            account,
+            secret: Secret::new(WELL_KNOWN.to_owned()),
+            session: None,
+        });
+        if room {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            return Some(known.entry(account).or_insert(credential).clone());
+        }
+        Some(credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_and_any_account_number_are_known_and_nothing_else() {
+        let directory = DevelopmentDirectory::default();
+        let account = |id| directory.find(id).map(|credential| credential.account.to_string());
+        assert_eq!(account("test").as_deref(), Some("000000000000"));
+        assert_eq!(account("111122223333").as_deref(), Some("111122223333"));
+        for unknown in ["", "Test", "11112222333", "1111222233334", "AKIAIOSFODNN7EXAMPLE"] {
+            assert_eq!(account(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn one_account_has_one_credential() {
+        let directory = DevelopmentDirectory::default();
+        let once = directory.find("111122223333").unwrap();
+        assert!(Arc::ptr_eq(&once, &directory.find("111122223333").unwrap()));
+    }
+}
