@@ -46,6 +46,8 @@ pub enum Meta {
     SealedDomainKey,
     /// The id of the deployment.
     DeploymentId,
+    /// 32 random bytes that authenticate page markers.
+    MarkerKey,
 }
 
 impl Meta {
@@ -55,6 +57,7 @@ impl Meta {
         Self::RegionName,
         Self::SealedDomainKey,
         Self::DeploymentId,
+        Self::MarkerKey,
     ];
 
     /// The name in the key; stable.
@@ -64,6 +67,7 @@ impl Meta {
             Self::RegionName => "region-name",
             Self::SealedDomainKey => "sealed-domain-key",
             Self::DeploymentId => "deployment-id",
+            Self::MarkerKey => "marker-key",
         }
     }
 }
@@ -208,6 +212,11 @@ pub fn outbox_all() -> Range {
     prefix(key(Space::Outbox, &[]))
 }
 
+/// All credential records, after one of them if given.
+pub fn credentials_all(after: Option<&str>) -> Range {
+    starting_after(prefix(key(Space::Credential, &[])), after.map(credential))
+}
+
 /// Every entry there can be.
 pub fn everything() -> Range {
     Range {
@@ -242,6 +251,11 @@ pub fn parse_due(bytes: &[u8]) -> Option<Due> {
 pub fn parse_outbox(bytes: &[u8]) -> Option<RequestId> {
     let text = std::str::from_utf8(strip(Space::Outbox, bytes)?).ok()?;
     RequestId::parse(text).ok()
+}
+
+/// The access key id in the key of a credential record.
+pub fn parse_credential(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(strip(Space::Credential, bytes)?).ok()
 }
 
 fn strip(space: Space, bytes: &[u8]) -> Option<&[u8]> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystead_types::{AccountId, AliasName, KeyId, RequestId, Timestamp};
+use keystead_types::{AccessKeyId, AccountId, AliasName, KeyId, RequestId, Timestamp};
 
 use crate::change::{Change, Known, compile};
 use crate::layout::{self, Due, Meta};
@@ -233,6 +233,27 @@ impl Records {
             value: CredentialRecord::decode(&entry.value)?,
             modified: entry.modified,
         }))
+    }
+
+    /// Access keys in order of their ids, at most `limit` (1–10,000), and whether there are more.
+    pub async fn credentials_page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<(AccessKeyId, CredentialRecord)>, bool), StoreError> {
+        let page = self
+            .backend
+            .scan(layout::credentials_all(after), limit, false)
+            .await?;
+        let records = page.entries.iter().map(|entry| {
+            let id = layout::parse_credential(&entry.key);
+            let id = id.ok_or_else(|| misplaced("credential record"))?;
+            Ok((
+                AccessKeyId::from(id),
+                CredentialRecord::decode(&entry.value)?,
+            ))
+        });
+        Ok((records.collect::<Result<_, StoreError>>()?, page.more))
     }
 
     /// Applies changes together; when it returns `Ok` they are durable and every later read
