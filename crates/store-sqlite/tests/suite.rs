@@ -1,5 +1,9 @@
 //! The conformance suite of `keystead-store` against SQLite.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod change;
 mod check;
 pub mod layout;
 pub mod limits;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod migrate;
 pub mod records;
