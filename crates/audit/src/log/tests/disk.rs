@@ -112,6 +112,18 @@ fn a_failed_sync_is_never_tried_again() {
     assert_eq!((syncs, log.counts().syncs), (1, 1));
 }
 
+/// A write that failed leaves the file dirty; closing must not sync what the kernel may have lost.
+#[test]
+fn a_failed_log_is_not_synced_when_it_closes() {
+    let (_outer, dir) = place();
+    let log = open(&dir);
+    log.shared.replace_file(device("/dev/full"));
+    assert_eq!(append(&log, 1), Err(SinkError::Poisoned));
+    let shared = Arc::clone(&log.shared);
+    drop(log);
+    assert_eq!(shared.counts().syncs, 0);
+}
+
 #[test]
 fn a_failed_sync_in_the_background_stops_the_log_too() {
     let (_outer, dir) = place();
