@@ -226,10 +226,12 @@ impl KeyMaterial {
     ///
     /// `None`: longer than the largest slot, or all slots are taken.
     pub(crate) fn zeroed(arena: &Arc<Arena>, len: usize) -> Option<Self> {
-        let class = match len {
-            0..=SMALL_SLOT_BYTES => Class::Small,
-            0..=LARGE_SLOT_BYTES => Class::Large,
-            _ => return None,
+        let class = if len <= SMALL_SLOT_BYTES {
+            Class::Small
+        } else if len <= LARGE_SLOT_BYTES {
+            Class::Large
+        } else {
+            return None;
         };
         let offset = arena.take(class)?;
         Some(Self {

@@ -13,6 +13,7 @@ use crate::domains::{DomainError, Domains};
 use crate::limits::{BLOB_MAX_BYTES, GENERATED_MAX_BYTES};
 use crate::receipts::Receipts;
 use crate::roots::{Ephemeral, KeyFile, RootError, RootOfTrust};
+use crate::selftest::{self, SelfTestError};
 use crate::symmetric::{self, Blob, Scratch};
 use crate::{aead, halt, secrets, wrapping};
 
@@ -45,6 +46,9 @@ pub enum CoreError {
     /// The memory for keys could not be mapped.
     #[error("no memory for keys: {0}")]
     Memory(#[from] std::io::Error),
+    /// A self-test.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
     /// The root key.
     #[error(transparent)]
     Root(#[from] RootError),
@@ -71,9 +75,11 @@ pub struct Core {
 }
 
 impl Core {
-    /// Maps the key memory and opens the root of trust. No domain key is loaded yet.
+    /// Maps the key memory, runs the self-tests and opens the root of trust. No domain key is
+    /// loaded yet.
     pub fn new(root: &Root) -> Result<Self, CoreError> {
         let arena = Arena::new()?;
+        selftest::run(&arena)?;
         let root = match root {
             Root::Ephemeral => Ephemeral::create(&arena)?,
             Root::KeyFile { path, missing } => match KeyFile::open(path, &arena) {
@@ -83,11 +89,18 @@ impl Core {
                 other => other?,
             },
         };
+        Self::with_root(arena, Box::new(root))
+    }
+
+    pub(crate) fn with_root(
+        arena: Arc<Arena>,
+        root: Box<dyn RootOfTrust>,
+    ) -> Result<Self, CoreError> {
         let mut epoch = [0; 8];
         aead::random(&mut epoch).map_err(|_| CoreError::Random)?;
         Ok(Self {
             arena,
-            root: Box::new(root),
+            root,
             domains: Domains::new(),
             epoch: u64::from_be_bytes(epoch),
         })
@@ -103,6 +116,11 @@ impl Core {
     /// How well the key memory is kept from others.
     pub fn protection(&self) -> Protection {
         self.arena.protection()
+    }
+
+    /// The random number of this core that its receipts carry.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// A lane that runs commands of this core. `number`: for its receipts; no two lanes of a core

@@ -182,6 +182,7 @@ impl Domains {
 }
 
 /// Whether a new domain key replaces the current one of its Region.
+#[derive(Clone, Copy)]
 enum Place {
     IfFirst,
     Current,

@@ -6,19 +6,28 @@
 
 mod aead;
 mod arena;
+mod child;
 mod core;
 mod domains;
+#[cfg(feature = "in-process")]
+mod in_process;
 pub mod limits;
 mod receipts;
 mod roots;
+mod sandbox;
 mod secrets;
+mod selftest;
 mod symmetric;
 mod wrapping;
 
 pub use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
 pub use arena::Protection;
+pub use child::run_child;
 pub use domains::DomainError;
+#[cfg(feature = "in-process")]
+pub use in_process::InProcess;
 pub use roots::{RootError, RootId};
+pub use selftest::SelfTestError;
 
 /// Ends the process at once. For failures of the cryptographic library or of the arena, after
 /// which no answer can be trusted: the front end sees its sockets close, starts a new process,

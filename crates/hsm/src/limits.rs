@@ -42,9 +42,6 @@ pub const SMALL_SLOTS: usize = DOMAIN_KEYS_MAX + 2 * LANES_MAX + 1024;
 /// Large slots. Source: Keystead's own.
 pub const LARGE_SLOTS: usize = 256;
 
-/// Open files of the HSM process after its start: standard streams, control and lane sockets.
-/// Source: Keystead's own.
-pub const OPEN_FILES_MAX: u64 = 64 + LANES_MAX as u64;
 /// Niceness of the threads that serve slow lanes. Source: measured, see `wall.md` of the design:
 /// at 10, four RSA-4096 signers leave AES its throughput and still make progress.
 pub const SLOW_LANE_NICE: i32 = 10;

@@ -1,8 +1,6 @@
 //! A root key in a file that only the HSM process's user may read. Layout in
 //! `docs/formats/root-key-file.md`.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -204,12 +202,9 @@ fn sync_directory(path: &Path) -> Result<(), Errno> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let directory = File::open(directory).map_err(errno)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
     rustix::fs::fsync(directory)
-}
-
-fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

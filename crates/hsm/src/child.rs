@@ -1,0 +1,149 @@
+//! The life of the HSM process.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use keystead_wall::control::ControlError;
+use keystead_wall::{ControlChannel, LaneSocket, RootConfig, Start, serve_lane};
+use thiserror::Error;
+
+use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
+use crate::sandbox::{self, Landlock, SandboxError};
+
+/// Exit status when the start failed; the reason went to the supervisor and to standard error.
+const EXIT_FAILED: u8 = 1;
+/// Exit status when a lane or the control channel broke while serving.
+const EXIT_BROKEN: u8 = 2;
+
+/// Why the process does not come up.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("no thread for a lane: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("a lane ended during the start")]
+    LaneLost,
+}
+
+/// Is the HSM process: receives its start over the control channel on standard input, opens root
+/// and domains, tests itself, closes its sandbox, serves its lanes, and ends when the supervisor
+/// closes the channel or dies.
+///
+/// Call it first of all in `main`, before any other thread exists.
+pub fn run_child() -> ExitCode {
+    let control = match ControlChannel::from_stdin() {
+        Ok(control) => control,
+        Err(error) => {
+            log(
+                "error",
+                &format!("standard input is no control channel: {error}"),
+            );
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    if let Err(error) = start(&control) {
+        let reason = error.to_string();
+        log("error", &reason);
+        // If this is not heard, the end of the process is.
+        let _ = control.failed(&reason);
+        return ExitCode::from(EXIT_FAILED);
+    }
+    match control.serve_until_closed() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log("error", &error.to_string());
+            ExitCode::from(EXIT_BROKEN)
+        }
+    }
+}
+
+/// Everything up to the message that the process is ready.
+fn start(control: &ControlChannel) -> Result<(), StartError> {
+    sandbox::shut_the_doors()?;
+    let Start {
+        root,
+        domains,
+        lanes,
+    } = control.receive_start()?;
+    let everything_locked = sandbox::lock_everything();
+    let core = Arc::new(Core::new(&root_of(root, domains.is_empty()))?);
+    match core.protection().warning() {
+        Some(warning) if !everything_locked => log("warning", warning),
+        _ => {}
+    }
+    for domain in &domains {
+        core.open_domain(&domain.region, &domain.sealed)
+            .map_err(CoreError::Domain)?;
+    }
+    if sandbox::leave_the_file_system()? == Landlock::Missing {
+        log(
+            "warning",
+            "this kernel has no Landlock; the system call filter stands alone",
+        );
+    }
+    let mut gates = Vec::with_capacity(lanes.len());
+    let (prepared, ready) = channel();
+    for lane in lanes {
+        let lane_core = core.lane(lane.number)?;
+        let (gate, gated) = channel();
+        let prepared = prepared.clone();
+        thread::Builder::new()
+            .name(format!("lane-{}", lane.number))
+            .spawn(move || serve(lane, lane_core, &prepared, &gated))?;
+        gates.push(gate);
+    }
+    for _ in &gates {
+        ready.recv().map_err(|_| StartError::LaneLost)??;
+    }
+    sandbox::close()?;
+    for gate in gates {
+        gate.send(()).map_err(|_| StartError::LaneLost)?;
+    }
+    Ok(control.ready(core.epoch())?)
+}
+
+/// A missing root key file is made only while nothing is sealed under the lost one.
+fn root_of(config: RootConfig, nothing_sealed: bool) -> Root {
+    match config {
+        RootConfig::Ephemeral => Root::Ephemeral,
+        RootConfig::KeyFile { path, create } => Root::KeyFile {
+            path,
+            missing: match create && nothing_sealed {
+                true => IfMissing::Create,
+                false => IfMissing::Fail,
+            },
+        },
+    }
+}
+
+/// One lane's thread: waits until the sandbox is closed, and then serves.
+fn serve(
+    lane: LaneSocket,
+    mut core: LaneCore,
+    prepared: &Sender<Result<(), SandboxError>>,
+    gate: &Receiver<()>,
+) {
+    if prepared.send(sandbox::set_priority(lane.kind)).is_err() || gate.recv().is_err() {
+        return;
+    }
+    if let Err(error) = serve_lane(lane.socket, |command| core.execute(&command)) {
+        log("error", &format!("lane {}: {error}", lane.number));
+        // A front end that breaks the protocol, or a socket that fails: begin anew rather than
+        // go on with a lane less.
+        std::process::exit(i32::from(EXIT_BROKEN));
+    }
+}
+
+/// A line for the operator on standard error, which the parent's log inherits.
+fn log(level: &str, text: &str) {
+    // There is nowhere to complain about a closed standard error.
+    let _ = writeln!(std::io::stderr(), "keystead hsm: {level}: {text}");
+}
