@@ -267,3 +267,19 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_rights_are_told_from_other_errors() {
+        let path = Path::new("/data");
+        let error = OpenError::from_io(path, io::ErrorKind::PermissionDenied.into());
+        assert!(matches!(error, OpenError::NoPermission { .. }));
+        assert!(error.to_string().contains("no permission for /data"));
+        assert!(error.to_string().contains("chown"));
+        let error = OpenError::from_io(path, io::ErrorKind::StorageFull.into());
+        assert!(matches!(error, OpenError::Io { .. }));
+    }
+}

@@ -209,3 +209,91 @@ fn apply(connection: &Connection, writes: &[Write], revision: Revision) -> rusql
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::WRITER_CACHE_KIB;
+
+    fn writer(directory: &tempfile::TempDir) -> (Writer, mpsc::Sender<Commit>) {
+        let path = directory.path().join("test.db");
+        std::fs::write(&path, "").unwrap();
+        let (connection, revision) = crate::open::writer(&path, WRITER_CACHE_KIB).unwrap();
+        let (sender, queue) = mpsc::channel(1000);
+        let writer = Writer {
+            connection,
+            revision,
+            queue,
+            failed: FailedState::default(),
+            unmoved_bytes: 0,
+        };
+        (writer, sender)
+    }
+
+    fn commit(value_bytes: usize) -> Commit {
+        let (key, value) = (b"k".to_vec(), vec![1; value_bytes]);
+        let writes = vec![Write::Put { key, value }];
+        Commit {
+            batch: Batch {
+                conditions: vec![],
+                writes,
+            },
+            reply: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn waiting_batches_share_a_transaction_up_to_the_limits() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut writer, sender) = writer(&directory);
+        for _ in 0..200 {
+            assert!(sender.try_send(commit(10)).is_ok());
+        }
+        assert_eq!(writer.gather(commit(10)).len(), GROUP_MAX_BATCHES);
+        assert_eq!(writer.gather(commit(10)).len(), 201 - GROUP_MAX_BATCHES + 1);
+        assert_eq!(writer.gather(commit(10)).len(), 1);
+        for _ in 0..8 {
+            assert!(sender.try_send(commit(1 << 20)).is_ok());
+        }
+        assert_eq!(writer.gather(commit(10)).len(), 5);
+    }
+
+    /// An error in the last batch of a group undoes the batches before it too, and the answers
+    /// say so.
+    #[tokio::test]
+    async fn an_error_undoes_the_whole_group_and_sticks() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut writer, _sender) = writer(&directory);
+        let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON kv WHEN length(NEW.value) = 13
+                       BEGIN SELECT RAISE(ABORT, 'disk on fire'); END";
+        writer.connection.execute_batch(trigger).unwrap();
+        let (group, answers): (Vec<_>, Vec<_>) = [10, 11, 13]
+            .map(|len| {
+                let (reply, answer) = oneshot::channel();
+                (
+                    Commit {
+                        reply,
+                        ..commit(len)
+                    },
+                    answer,
+                )
+            })
+            .into_iter()
+            .unzip();
+        writer.serve(group);
+        for answer in answers {
+            let error = answer.await.unwrap().unwrap_err();
+            assert!(error.to_string().contains("disk on fire"), "{error}");
+        }
+        assert_eq!(crate::open::revision(&writer.connection).unwrap(), 0);
+        let count = "SELECT count(*) FROM kv";
+        let rows: i64 = writer
+            .connection
+            .query_row(count, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 0);
+        let (reply, answer) = oneshot::channel();
+        writer.serve(vec![Commit { reply, ..commit(1) }]);
+        assert!(matches!(answer.await, Ok(Err(StoreError::Failed(_)))));
+    }
+}
