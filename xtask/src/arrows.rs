@@ -22,7 +22,8 @@ const TABLE: &[Row] = &[
     ("wall", &["types"]),
     ("hsm", &["types", "wall"]),
     ("store-sqlite", &["types", "store"]),
-    ("identity", &["types", "store", "wall"]),
+    // It implements the directory of credentials that the verifier asks for.
+    ("identity", &["types", "sigv4", "store", "wall"]),
     (
         "engine",
         &[
@@ -40,6 +41,10 @@ const TABLE: &[Row] = &[
     ("bench", &[]),
     ("xtask", &[]),
 ];
+
+/// Features that exist for tests and may be turned on by development dependencies only: `hsm`
+/// within the calling process (ARCHITECTURE.md, invariant 1).
+const TEST_FEATURES: &[&str] = &["in-process"];
 
 /// Crates that do no I/O and read neither clock nor randomness.
 const PURE: &[&str] = &["types", "api", "sigv4", "policy"];
@@ -106,6 +111,15 @@ fn check(package: &Package, members: &[String], findings: &mut Vec<String>) {
         if inside && !row.is_none_or(|allowed| allowed.contains(&to.as_str())) {
             findings.push(format!("arrows: `{from}` may not depend on `{to}`"));
         }
+        let test_feature = dependency
+            .features
+            .iter()
+            .find(|f| TEST_FEATURES.contains(&f.as_str()));
+        if let Some(feature) = test_feature.filter(|_| inside) {
+            findings.push(format!(
+                "arrows: `{from}` turns on `{feature}` of `{to}` outside tests"
+            ));
+        }
         if !inside && PURE.contains(&from.as_str()) && WORLDLY.contains(&to.as_str()) {
             findings.push(format!(
                 "arrows: `{from}` does no I/O and may not depend on `{to}`"
@@ -158,6 +172,22 @@ mod tests {
         assert!(findings("keystead-engine", "keystead-wall", "null", true).is_empty());
         assert!(findings("keystead-engine", "keystead-hsm", r#""dev""#, true).is_empty());
         assert!(findings("keystead", "keystead-hsm", "null", true).is_empty());
+    }
+
+    #[test]
+    fn a_test_feature_is_for_tests_only() {
+        let found = |kind: &str| {
+            let line = dependency("keystead-hsm", kind, r#","path":"x""#)
+                .replace(r#""features":[]"#, r#""features":["in-process"]"#);
+            let mut found = Vec::new();
+            check(&package("keystead", &line), &["hsm".to_owned()], &mut found);
+            found
+        };
+        assert_eq!(
+            found("null"),
+            ["arrows: `keystead` turns on `in-process` of `hsm` outside tests"]
+        );
+        assert!(found(r#""dev""#).is_empty());
     }
 
     #[test]

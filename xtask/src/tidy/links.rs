@@ -54,6 +54,7 @@ mod tests {
             path: "docs/a.md".into(),
             bytes: 0,
             text: Some(text.to_owned()),
+            test: false,
         };
         let mut findings = Findings::default();
         check(root.path(), &file, &mut findings);

@@ -13,6 +13,8 @@ struct File {
     path: PathBuf,
     bytes: u64,
     text: Option<String>,
+    /// Test material, which is exempt from the rules for the product.
+    test: bool,
 }
 
 /// What a check found: errors fail the command, notes are only printed.
@@ -49,6 +51,7 @@ pub(crate) fn run() -> Result<(), String> {
     for path in workspace::files()? {
         files.push(read(&root, path)?);
     }
+    rust::mark_test_modules(&mut files);
     let mut findings = Findings::default();
     for file in &files {
         text::check(file, &mut findings);
@@ -76,7 +79,13 @@ fn read(root: &Path, path: PathBuf) -> Result<File, String> {
     } else {
         String::from_utf8(raw).ok()
     };
-    Ok(File { path, bytes, text })
+    let test = is_test(&path);
+    Ok(File {
+        path,
+        bytes,
+        text,
+        test,
+    })
 }
 
 /// Whether a file is test material: under a tests or fixture folder, or a module of tests.
@@ -119,6 +128,7 @@ mod tests {
             path: PathBuf::from(path),
             bytes: u64::try_from(text.len()).unwrap(),
             text: Some(text.to_owned()),
+            test: is_test(Path::new(path)),
         };
         let mut findings = Findings::default();
         text::check(&file, &mut findings);

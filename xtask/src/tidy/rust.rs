@@ -1,8 +1,8 @@
 //! Checks of Rust sources: size, crate roots, panics, where unsafe code may be.
 
-use super::{File, Findings, is_generated, is_test};
+use super::{File, Findings, is_generated};
 use crate::limits;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The only crate whose root denies unsafe code instead of forbidding it.
 const UNSAFE_CRATE: &str = "crates/hsm";
@@ -18,7 +18,7 @@ const PANICS: &[(&str, Option<&str>)] = &[
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let Some(text) = rust_text(file) else { return };
     check_root(&file.path, text, findings);
-    if is_generated(&file.path) || is_test(&file.path) {
+    if is_generated(&file.path) || file.test {
         return;
     }
     check_size(&file.path, text, findings);
@@ -111,6 +111,46 @@ fn quoted(line: &str, call: &str) -> bool {
     before.matches('"').count() % 2 == 1
 }
 
+/// Marks files that are modules of tests because of the gate where they are declared:
+/// `#[cfg(test)]` above `mod name;`.
+pub(super) fn mark_test_modules(files: &mut [File]) {
+    let declared: Vec<PathBuf> = files.iter().flat_map(test_modules).collect();
+    for file in files {
+        let own = file.path.with_extension("");
+        // `a/name.rs`, `a/name/mod.rs` and everything in `a/name/`.
+        file.test |= declared.iter().any(|module| own.starts_with(module));
+    }
+}
+
+/// The paths, without ending, of the modules that a file declares for tests.
+fn test_modules(file: &File) -> Vec<PathBuf> {
+    let Some(text) = rust_text(file) else {
+        return Vec::new();
+    };
+    let stem = file
+        .path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
+    let folder = if matches!(stem, "lib" | "main" | "mod") {
+        file.path
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or_default()
+    } else {
+        file.path.with_extension("")
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let gated = lines.windows(2).filter_map(|pair| match pair {
+        ["#[cfg(test)]", declaration] => {
+            let name = declaration.rsplit_once("mod ")?.1.strip_suffix(';')?;
+            Some(folder.join(name))
+        }
+        _ => None,
+    });
+    gated.collect()
+}
+
 /// Unsafe code may be allowed in few modules of one crate.
 pub(super) fn check_unsafe_modules(files: &[File], findings: &mut Findings) {
     let mut inside = 0;
@@ -188,6 +228,7 @@ mod tests {
             path: path.into(),
             bytes: 0,
             text: Some("#![allow(unsafe_code, reason = \"r\")]\n".to_owned()),
+            test: false,
         };
         let found = |paths: &[&str]| {
             let files: Vec<File> = paths.iter().map(|path| file(path)).collect();
@@ -205,5 +246,32 @@ mod tests {
             1
         );
         assert_eq!(found(&["crates/wall/src/a.rs"]), 1);
+    }
+
+    #[test]
+    fn modules_declared_for_tests_are_test_material() {
+        let file = |path: &str, text: &str| File {
+            path: path.into(),
+            bytes: 0,
+            text: Some(text.to_owned()),
+            test: false,
+        };
+        let mut files = [
+            file(
+                "crates/a/src/lib.rs",
+                "#[cfg(test)]\nmod fixture;\nmod real;\n",
+            ),
+            file(
+                "crates/a/src/real.rs",
+                "#[cfg(test)]\npub(crate) mod cases;\n",
+            ),
+            file("crates/a/src/fixture.rs", ""),
+            file("crates/a/src/fixture/more.rs", ""),
+            file("crates/a/src/real/cases.rs", ""),
+            file("crates/a/src/real/other.rs", ""),
+        ];
+        mark_test_modules(&mut files);
+        let marked: Vec<bool> = files.iter().map(|file| file.test).collect();
+        assert_eq!(marked, [false, false, true, true, true, false]);
     }
 }

@@ -1,6 +1,6 @@
 //! Checks of any file: binary content, trailing whitespace, paths of one person's machine.
 
-use super::{File, Findings, is_test};
+use super::{File, Findings};
 use crate::limits;
 
 /// Endings of files that people write here; others (goldens, vectors) keep their bytes.
@@ -19,7 +19,7 @@ const MACHINE_PATHS: &[&str] = &[
 
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let Some(text) = &file.text else {
-        if !is_test(&file.path) || file.bytes > limits::GOLDEN_BYTES_MAX {
+        if !file.test || file.bytes > limits::GOLDEN_BYTES_MAX {
             findings.error(
                 &file.path,
                 None,
@@ -41,7 +41,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
         if line.ends_with([' ', '\t']) {
             findings.error(&file.path, Some(number), "trailing whitespace");
         }
-        let exempt = is_test(&file.path) || test_from.is_some_and(|start| number >= start);
+        let exempt = file.test || test_from.is_some_and(|start| number >= start);
         if !exempt && let Some(path) = machine_path(line) {
             findings.error(
                 &file.path,
@@ -90,10 +90,12 @@ mod tests {
     #[test]
     fn a_binary_file_is_allowed_only_as_a_small_golden() {
         let found = |path: &str, bytes: u64| {
+            let test = super::super::is_test(path.as_ref());
             let file = File {
                 path: path.into(),
                 bytes,
                 text: None,
+                test,
             };
             let mut findings = Findings::default();
             check(&file, &mut findings);
