@@ -1,2 +1,56 @@
-//! Clockwork: deletions and rotations, through the engine and audited.
+//! Clockwork: keys whose waiting period is over are destroyed, keys whose rotation is due get new
+//! material. What happens is decided, committed and audited in the engine; this crate only knows
+//! when to look.
 #![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keystead_engine::{Due, Site, run_due};
+
+/// Between two looks at what is due. Ours: AWS takes up to 24 hours more than the waiting period.
+pub const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The Regions whose clockwork runs; asked anew at each look.
+pub trait Regions: Send + Sync {
+    /// All Regions that are open.
+    fn open(&self) -> Vec<Arc<Site>>;
+}
+
+/// Looks at what is due, forever, until `stop` resolves. A failure is logged and tried again at
+/// the next look: what is due stays due.
+pub async fn run(regions: Arc<dyn Regions>, stop: impl Future<Output = ()> + Send) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        for site in regions.open() {
+            catch_up(&site).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = &mut stop => return,
+        }
+    }
+}
+
+/// Does all that is due in one Region.
+async fn catch_up(site: &Site) {
+    loop {
+        match run_due(site).await {
+            Ok(Due { destroyed, rotated, more }) => {
+                if destroyed + rotated > 0 {
+                    tracing::info!(region = %site.region(), destroyed, rotated, "clockwork");
+                }
+                // Without progress the rest waits for the next look.
+                if !more || destroyed + rotated == 0 {
+                    return;
+                }
+            }
+            Err(fault) => {
+                let (region, cause) = (site.region(), fault.cause().map(ToString::to_string));
+                tracing::error!(%region, %fault, cause, "clockwork failed and will try again");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `keystead audit`.
+
+use std::path::PathBuf;
+
+use crate::logging::say;
+
+/// Work on the audit log.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Walk the whole log and check every link of its hash chain.
+    Verify {
+        /// The data directory.
+        #[arg(long)]
+        data_dir: PathBuf,
+    },
+}
+
+/// Runs the command; a broken log is an error.
+pub(crate) fn run(command: Command) -> Result<(), String> {
+    let Command::Verify { data_dir } = command;
+    let dir = data_dir.join("audit");
+    let report = keystead_audit::verify(&dir)
+        .map_err(|error| format!("cannot read the audit log in {}: {error}", dir.display()))?;
+    match report.broken {
+        None => {
+            say(format!("{} records, the chain is whole", report.records));
+            Ok(())
+        }
+        Some(broken) => Err(format!("the audit log in {} is broken: {broken}", dir.display())),
+    }
+}

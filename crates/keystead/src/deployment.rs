@@ -1,0 +1,303 @@
+//! A data directory at work: its Regions, its HSM process, its audit log.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::Command as Program;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
+use keystead_engine::{Site, SiteParts};
+use keystead_server::{Health, Sites};
+use keystead_store::{Backend, Change, Expect, Meta, Records, Versioned};
+use keystead_store_sqlite::SqliteBackend;
+use keystead_types::{Clock, Entropy, Fault, Region};
+use keystead_wall::supervisor::SupervisorState;
+use keystead_wall::{
+    Command, Hsm, Reply, RootConfig, SealedDomain, Supervisor, SupervisorConfig, SupervisorTiming,
+    WallClient, WorkerPort,
+};
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::layout::DataDir;
+
+/// Outbox records read in one go.
+const OUTBOX_PAGE: usize = 500;
+
+/// Which Regions are served.
+#[derive(Debug, Clone)]
+pub(crate) enum Served {
+    /// Every Region, made at its first use.
+    Any,
+    /// These.
+    Only(Vec<Region>),
+}
+
+impl Served {
+    pub(crate) fn accepts(&self, region: &Region) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(regions) => regions.contains(region),
+        }
+    }
+}
+
+/// How a data directory is opened.
+pub(crate) struct Opening {
+    pub(crate) dir: DataDir,
+    pub(crate) root_key: PathBuf,
+    pub(crate) create_root: bool,
+    pub(crate) served: Served,
+    /// Threads that will call the HSM process.
+    pub(crate) ports: u16,
+    pub(crate) durability: Durability,
+}
+
+/// A data directory at work.
+pub(crate) struct Deployment {
+    dir: DataDir,
+    served: Served,
+    log: Arc<AuditLog>,
+    supervisor: Mutex<Option<Supervisor>>,
+    sites: ArcSwap<HashMap<Region, Arc<Site>>>,
+    stores: Mutex<HashMap<Region, Records>>,
+    opening: tokio::sync::Mutex<()>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Deployment {
+    /// Opens stores and log and starts the HSM process. The error says what to do. Blocks; not
+    /// for use inside a runtime.
+    pub(crate) fn open(opening: Opening) -> Result<(Arc<Self>, Vec<WorkerPort>), String> {
+        let Opening { dir, root_key, create_root, served, ports, durability } = opening;
+        let log = AuditLog::open(&dir.audit(), durability).map_err(|error| error.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
+        let mut domains = Vec::new();
+        let mut stores = HashMap::new();
+        let known = dir.regions().map_err(|error| format!("cannot list the Regions: {error}"))?;
+        for region in known.into_iter().filter(|region| served.accepts(region)) {
+            let records = open_store(&dir, &region)?;
+            let sealed = runtime.block_on(prepare_store(&region, &records))?;
+            domains.extend(sealed.map(|sealed| SealedDomain { region: region.clone(), sealed }));
+            stores.insert(region, records);
+        }
+        let program = std::env::current_exe()
+            .map_err(|error| format!("cannot find the program of the HSM process: {error}"))?;
+        let mut command = Program::new(program);
+        command.arg("hsm");
+        let (supervisor, ports) = Supervisor::start(SupervisorConfig {
+            command,
+            root: RootConfig::KeyFile { path: root_key, create: create_root },
+            domains,
+            workers: ports,
+            timing: SupervisorTiming::default(),
+        })
+        .map_err(|error| error.to_string())?;
+        let deployment = Self {
+            dir,
+            served,
+            log: Arc::new(log),
+            supervisor: Mutex::new(Some(supervisor)),
+            sites: ArcSwap::default(),
+            stores: Mutex::new(stores),
+            opening: tokio::sync::Mutex::new(()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        Ok((Arc::new(deployment), ports))
+    }
+
+    pub(crate) fn log(&self) -> &Arc<AuditLog> {
+        &self.log
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.entropy
+    }
+
+    pub(crate) fn served(&self) -> &Served {
+        &self.served
+    }
+
+    /// The store of a Region that has been opened.
+    pub(crate) fn records(&self, region: &Region) -> Option<Records> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).get(region).cloned()
+    }
+
+    /// Opens every Region that has a store already. On a thread with a worker.
+    pub(crate) async fn open_known(&self) -> Result<(), String> {
+        let known: Vec<Region> = {
+            let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+            stores.keys().cloned().collect()
+        };
+        for region in known {
+            self.open_region(&region).await.map_err(|problem| format!("Region {region}: {problem}"))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a Region; makes its store and domain key when it has none yet. On a thread with a
+    /// worker.
+    pub(crate) async fn open_region(&self, region: &Region) -> Result<Arc<Site>, String> {
+        let _one_at_a_time = self.opening.lock().await;
+        if let Some(site) = self.sites.load().get(region) {
+            return Ok(site.clone());
+        }
+        let records = match self.records(region) {
+            Some(records) => records,
+            None => {
+                let records = open_store(&self.dir, region)?;
+                prepare_store(region, &records).await?;
+                let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+                stores.insert(region.clone(), records.clone());
+                records
+            }
+        };
+        self.ensure_domain(region, &records).await?;
+        self.replay_outbox(&records).await?;
+        let marker_key = self.marker_key(&records).await?;
+        let sink: Arc<dyn Sink> = self.log.clone();
+        let site = Arc::new(Site::new(SiteParts {
+            region: region.clone(),
+            records,
+            hsm: Arc::new(WallClient),
+            trail: Trail::new(sink, self.clock.clone(), self.entropy.clone(), region.clone()),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            marker_key,
+        }));
+        let mut sites = HashMap::clone(&self.sites.load());
+        sites.insert(region.clone(), site.clone());
+        self.sites.store(Arc::new(sites));
+        Ok(site)
+    }
+
+    async fn ensure_domain(&self, region: &Region, records: &Records) -> Result<(), String> {
+        let stored = records.meta(Meta::SealedDomainKey).await.map_err(|error| error.to_string())?;
+        if stored.is_some() {
+            return Ok(());
+        }
+        let outcome = WallClient.call(Command::CreateDomain { region }).await;
+        let sealed = match outcome.map_err(|error| error.to_string())?.result {
+            Ok(Reply::Sealed(sealed)) => sealed,
+            Ok(_) => return Err("the HSM process answered another kind of reply".to_owned()),
+            Err(refusal) => return Err(refusal.to_string()),
+        };
+        put_meta(records, Meta::SealedDomainKey, sealed.clone()).await?;
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        match supervisor.as_ref() {
+            Some(supervisor) => supervisor
+                .add_domain(region.clone(), sealed)
+                .map_err(|error| error.to_string()),
+            None => Err("the server is stopping".to_owned()),
+        }
+    }
+
+    async fn marker_key(&self, records: &Records) -> Result<[u8; 32], String> {
+        let stored = records.meta(Meta::MarkerKey).await.map_err(|error| error.to_string())?;
+        if let Some(Versioned { value, .. }) = stored {
+            return value.try_into().map_err(|_| "the key of page markers is damaged".to_owned());
+        }
+        let mut key = [0; 32];
+        self.entropy.fill(&mut key);
+        put_meta(records, Meta::MarkerKey, key.to_vec()).await?;
+        Ok(key)
+    }
+
+    /// Brings records of changes into the log that a killed process left in the outbox.
+    async fn replay_outbox(&self, records: &Records) -> Result<(), String> {
+        let text = |error: &dyn std::error::Error| format!("the audit outbox: {error}");
+        loop {
+            let (entries, more) = records.outbox(OUTBOX_PAGE).await.map_err(|e| text(&e))?;
+            let mut done = Vec::with_capacity(entries.len());
+            for entry in entries {
+                if !self.log.recent_event_ids().contains(&entry.event_id) {
+                    let record = Record::from_outbox(&entry.record).map_err(|e| text(&e))?;
+                    self.log.append(record).await.map_err(|e| text(&e))?;
+                }
+                done.push(Change::OutboxDelete { event_id: entry.event_id });
+            }
+            if !done.is_empty() {
+                records.apply(done).await.map_err(|e| text(&e))?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the HSM process. Afterwards no key can be used.
+    pub(crate) fn shutdown(&self) {
+        let supervisor =
+            self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        supervisor.into_iter().for_each(Supervisor::shutdown);
+    }
+}
+
+fn open_store(dir: &DataDir, region: &Region) -> Result<Records, String> {
+    let backend = SqliteBackend::open(dir.store(region)).map_err(|error| error.to_string())?;
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    Ok(Records::new(backend))
+}
+
+/// Brings a store to the present schema and checks that it belongs to the Region. Gives its
+/// sealed domain key.
+async fn prepare_store(region: &Region, records: &Records) -> Result<Option<Vec<u8>>, String> {
+    keystead_store::migrate(records.backend()).await.map_err(|error| error.to_string())?;
+    let text = |error: keystead_store::StoreError| error.to_string();
+    match records.meta(Meta::RegionName).await.map_err(text)? {
+        Some(name) if name.value != region.as_str().as_bytes() => {
+            return Err(format!(
+                "the store in the directory of Region {region} belongs to Region {}; it was moved or restored to the wrong place",
+                String::from_utf8_lossy(&name.value)
+            ));
+        }
+        Some(_) => {}
+        None => put_meta(records, Meta::RegionName, region.as_str().into()).await?,
+    }
+    let sealed = records.meta(Meta::SealedDomainKey).await.map_err(text)?;
+    Ok(sealed.map(|sealed| sealed.value))
+}
+
+async fn put_meta(records: &Records, item: Meta, value: Vec<u8>) -> Result<(), String> {
+    let change = Change::PutMeta { item, value, expect: Expect::Absent };
+    records.apply(vec![change]).await.map(|_| ()).map_err(|error| error.to_string())
+}
+
+impl Sites for Deployment {
+    fn get(&self, region: &Region) -> Option<Arc<Site>> {
+        self.sites.load().get(region).cloned()
+    }
+
+    fn open<'a>(
+        &'a self,
+        region: &'a Region,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<Site>, Fault>> + Send + 'a>> {
+        Box::pin(async move { self.open_region(region).await.map_err(Fault::internal) })
+    }
+}
+
+impl keystead_jobs::Regions for Deployment {
+    fn open(&self) -> Vec<Arc<Site>> {
+        self.sites.load().values().cloned().collect()
+    }
+}
+
+impl Health for Deployment {
+    fn ready(&self) -> Result<(), String> {
+        self.log.health().map_err(|error| error.to_string())?;
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        match supervisor.as_ref().map(Supervisor::state) {
+            Some(SupervisorState::Up) => Ok(()),
+            _ => Err("the HSM process is not up".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `keystead dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use keystead_audit::Durability;
+use keystead_identity::DevelopmentDirectory;
+use keystead_server::ServerConfig;
+
+use crate::config::DEFAULT_LISTEN;
+use crate::deployment::{Deployment, Opening, Served};
+use crate::layout::{DataDir, IfMissing};
+use crate::logging::{self, Format, say};
+use crate::running::{self, Plan};
+
+/// Options of `keystead dev`.
+#[derive(clap::Args)]
+#[command(after_help = "Credentials: access key id `test` with secret `test` is the root user of \
+    account 000000000000; any 12 digits with secret `test` are the root user of that account. Any \
+    Region works. Signatures are checked all the same.")]
+pub(crate) struct Options {
+    /// Where to listen; loopback only.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]
+    listen: SocketAddr,
+    /// Where to keep keys; without it they are gone when the server stops.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Front-end threads.
+    #[arg(long, default_value_t = running::default_workers(), value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(options: Options) -> Result<(), String> {
+    let Options { listen, data_dir, workers } = options;
+    if !listen.ip().is_loopback() {
+        return Err(format!(
+            "`dev` has well-known credentials and listens on loopback only, not on {listen}. For anything else: keystead init, then keystead serve."
+        ));
+    }
+    logging::start(Format::Text, "warn");
+    let temporary = match data_dir {
+        Some(_) => None,
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("keystead-")
+                .tempdir()
+                .map_err(|error| format!("cannot make a temporary directory: {error}"))?,
+        ),
+    };
+    let path = match (&data_dir, &temporary) {
+        (Some(path), _) => path.clone(),
+        (None, Some(temporary)) => temporary.path().to_owned(),
+        (None, None) => return Err("no data directory".to_owned()),
+    };
+    let server = running::bind(ServerConfig {
+        listen: vec![listen],
+        tls: None,
+        workers: usize::from(workers),
+    })?;
+    let dir = DataDir::open(&path, IfMissing::Create)?;
+    let (deployment, ports) = Deployment::open(Opening {
+        root_key: dir.root_key(),
+        create_root: true,
+        dir,
+        served: Served::Any,
+        ports: workers + 1,
+        durability: Durability::Write,
+    })?;
+    let plan =
+        Plan { deployment, ports, server, host_names: Vec::new(), clock_skew_minutes: 5 };
+    let prepare = async |deployment: &Deployment| {
+        deployment.open_known().await?;
+        Ok(DevelopmentDirectory::default())
+    };
+    running::run(plan, prepare, |addresses| announce(addresses, data_dir.as_ref()))
+}
+
+fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {
+    let kept = data_dir.map_or_else(
+        || "keys are gone when it stops; keep them with --data-dir DIR".to_owned(),
+        |dir| format!("keys are kept in {}", dir.display()),
+    );
+    for address in addresses {
+        say(format!("listening on http://{address} ({kept})\n\nPaste into another terminal:\n"));
+        say(format!(
+            "export AWS_ENDPOINT_URL_KMS=http://{address}\n\
+             export AWS_ACCESS_KEY_ID=test\n\
+             export AWS_SECRET_ACCESS_KEY=test\n\
+             export AWS_REGION=us-east-1\n"
+        ));
+    }
+}

@@ -1,0 +1,137 @@
+//! `keystead init`.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use keystead_audit::Durability;
+use keystead_identity::{AccessKey, new_access_key, store_access_key};
+use keystead_types::{AccountId, Region};
+use keystead_wall::{Command, Hsm, Reply, WallClient, Worker, WorkerPort};
+
+use crate::config;
+use crate::deployment::{Deployment, Opening, Served};
+use crate::layout::{DataDir, IfMissing};
+use crate::logging::{self, Format, say};
+
+/// Options of `keystead init`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The directory to make.
+    #[arg(long, value_name = "DIR", env = "KEYSTEAD_DATA_DIR")]
+    data_dir: PathBuf,
+    /// A Region to serve; repeat it for more. The first is the home Region.
+    #[arg(long = "region", value_name = "REGION", required = true, value_parser = parse_region)]
+    regions: Vec<Region>,
+    /// The account number, 12 digits.
+    #[arg(long, value_name = "DIGITS", default_value = "000000000001", value_parser = parse_account)]
+    account: AccountId,
+}
+
+fn parse_region(text: &str) -> Result<Region, String> {
+    Region::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Bytes of randomness for a secret.
+const SECRET_RANDOM_BYTES: u16 = 32;
+
+/// Makes the data directory and tells the person what is theirs to keep.
+pub(crate) fn run(options: Options) -> Result<(), String> {
+    let Options { data_dir, regions, account } = options;
+    logging::start(Format::Text, "warn");
+    let home = regions.first().cloned().ok_or("name a Region")?;
+    let dir = DataDir::open(&data_dir, IfMissing::Create)?;
+    let (root_key, config_file) = (dir.root_key(), dir.config());
+    if config_file.exists() || root_key.exists() {
+        return Err(format!(
+            "{} holds a deployment already; nothing was changed. Choose an empty directory.",
+            data_dir.display()
+        ));
+    }
+    let (deployment, mut ports) = Deployment::open(Opening {
+        dir,
+        root_key: root_key.clone(),
+        create_root: true,
+        served: Served::Only(regions.clone()),
+        ports: 1,
+        durability: Durability::Strict,
+    })?;
+    let port = ports.pop().ok_or("no connection to the HSM process")?;
+    let made = make(&deployment, port, &regions, &home, account);
+    deployment.shutdown();
+    let key = made?;
+    let path = std::fs::canonicalize(&data_dir).unwrap_or(data_dir);
+    write_config(&config_file, &config::template(&path, &regions))?;
+    tell(&key, &root_key, &config_file, account, &home)
+}
+
+fn make(
+    deployment: &Deployment,
+    port: WorkerPort,
+    regions: &[Region],
+    home: &Region,
+    account: AccountId,
+) -> Result<AccessKey, String> {
+    let runtime = keystead_wall::client::worker_runtime().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let _worker = Worker::enter(port).map_err(|error| error.to_string())?;
+        for region in regions {
+            deployment.open_region(region).await?;
+        }
+        let random = Command::GenerateRandom { length: SECRET_RANDOM_BYTES };
+        let outcome = WallClient.call(random).await.map_err(|error| error.to_string())?;
+        let Ok(Reply::Plaintext(random)) = outcome.result else {
+            return Err("the HSM process gave no randomness".to_owned());
+        };
+        let key = new_access_key(&**deployment.entropy(), &random)
+            .ok_or("the HSM process gave too little randomness")?;
+        let records = deployment.records(home).ok_or("the home Region has no store")?;
+        let now = deployment.clock().now();
+        store_access_key(&records, &WallClient, home, account, &key, now)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(key)
+    })
+}
+
+fn write_config(path: &Path, text: &str) -> Result<(), String> {
+    let write = || {
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn tell(
+    key: &AccessKey,
+    root_key: &Path,
+    config: &Path,
+    account: AccountId,
+    home: &Region,
+) -> Result<(), String> {
+    let secret = std::str::from_utf8(key.secret.expose()).map_err(|error| error.to_string())?;
+    say(format!(
+        "The root user of account {account}. The secret is shown once and cannot be read again:\n\n\
+         export AWS_ACCESS_KEY_ID={}\n\
+         export AWS_SECRET_ACCESS_KEY={secret}\n\
+         export AWS_REGION={home}\n\
+         export AWS_ENDPOINT_URL_KMS=http://{}\n",
+        key.id,
+        config::DEFAULT_LISTEN
+    ));
+    say(format!(
+        "The root key is the file {}. Whoever has it and a copy of the data directory has every \
+         key: it protects from a stolen store or backup only if it is not in the same place, and \
+         not from root on this machine. Without it every key is lost: keep a copy offline.\n\n\
+         Start the server: keystead serve --config {}",
+        root_key.display(),
+        config.display()
+    ));
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `keystead serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use keystead_identity::StoredDirectory;
+use keystead_server::{ServerConfig, TlsFiles};
+use keystead_wall::WallClient;
+
+use crate::config::{Durability, File};
+use crate::deployment::{Deployment, Opening, Served};
+use crate::layout::{DataDir, IfMissing};
+use crate::logging;
+use crate::running::{self, Plan};
+
+/// Options of `keystead serve`. Flags win over the environment, which wins over the file.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "KEYSTEAD_CONFIG")]
+    config: PathBuf,
+    /// Where to listen, instead of the file's address.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "KEYSTEAD_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The data directory, instead of the file's.
+    #[arg(long, value_name = "DIR", env = "KEYSTEAD_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Front-end threads, instead of the file's number.
+    #[arg(long, env = "KEYSTEAD_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: Option<u16>,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(options: Options) -> Result<(), String> {
+    let file = File::read(&options.config)?;
+    let regions = file.parsed_regions()?;
+    let home = regions.first().cloned().ok_or("the configuration names no Region")?;
+    let address = options.listen.unwrap_or(file.listen.address);
+    if file.tls.is_none()
+        && !address.ip().is_loopback()
+        && !file.listen.plain_http_beyond_loopback
+    {
+        return Err(format!(
+            "without TLS only loopback is served, not {address}. Add [tls] to the configuration, or, behind a proxy that ends TLS, set listen.plain_http_beyond_loopback = true."
+        ));
+    }
+    logging::start(file.log.format, &file.log.level);
+    let workers = options.workers.or(file.workers).unwrap_or_else(running::default_workers);
+    if !(1..=64).contains(&workers) {
+        return Err(format!("workers = {workers} is not between 1 and 64"));
+    }
+    let server = running::bind(ServerConfig {
+        listen: vec![address],
+        tls: file.tls.map(|tls| TlsFiles {
+            certificate_chain: tls.certificate_chain,
+            key: tls.private_key,
+        }),
+        workers: usize::from(workers),
+    })?;
+    let dir = DataDir::open(options.data_dir.as_ref().unwrap_or(&file.data_dir), IfMissing::Refuse)?;
+    let (deployment, ports) = Deployment::open(Opening {
+        root_key: file.root.key_file.unwrap_or_else(|| dir.root_key()),
+        create_root: false,
+        dir,
+        served: Served::Only(regions.clone()),
+        ports: workers + 1,
+        durability: match file.audit.durability {
+            Durability::Write => keystead_audit::Durability::Write,
+            Durability::Strict => keystead_audit::Durability::Strict,
+        },
+    })?;
+    let plan = Plan {
+        deployment,
+        ports,
+        server,
+        host_names: file.listen.host_names,
+        clock_skew_minutes: file.listen.clock_skew_minutes,
+    };
+    let prepare = async move |deployment: &Deployment| {
+        for region in &regions {
+            deployment.open_region(region).await.map_err(|error| format!("Region {region}: {error}"))?;
+        }
+        let records = deployment.records(&home).ok_or("the home Region has no store")?;
+        StoredDirectory::load(&records, &WallClient, &home)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    running::run(plan, prepare, |addresses| {
+        tracing::info!(?addresses, "serving");
+    })
+}
