@@ -10,6 +10,7 @@ use keystead_engine::{
 use keystead_types::Fault;
 
 use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, ciphertext, refuse_recipient};
+use crate::check_grant_tokens;
 
 /// Opens what Encrypt or a data key operation sealed.
 pub enum Decrypt {}
@@ -41,6 +42,7 @@ impl Operation for Decrypt {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
+        check_grant_tokens(input.grant_tokens.as_ref())?;
         refuse_recipient(input.recipient.as_ref())?;
         let named = input.key_id.as_deref();
         match (blob(input)?, named) {

@@ -9,6 +9,7 @@ use keystead_types::Fault;
 use std::sync::Arc;
 
 use super::{DEFAULT_ALGORITHM, check_algorithm, check_context};
+use crate::check_grant_tokens;
 
 /// Seals up to 4096 bytes under a key.
 pub enum Encrypt {}
@@ -26,6 +27,7 @@ impl Operation for Encrypt {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
+        check_grant_tokens(input.grant_tokens.as_ref())?;
         Ok(KeySelector::Named(&input.key_id))
     }
 

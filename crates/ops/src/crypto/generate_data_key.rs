@@ -10,6 +10,7 @@ use keystead_engine::{
 use keystead_types::Fault;
 
 use super::{check_algorithm, check_context, data_key_length, refuse_recipient};
+use crate::check_grant_tokens;
 
 /// Makes a data key and returns it sealed and in clear; it is not kept.
 pub enum GenerateDataKey {}
@@ -27,6 +28,7 @@ impl Operation for GenerateDataKey {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
+        check_grant_tokens(input.grant_tokens.as_ref())?;
         refuse_recipient(input.recipient.as_ref())?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
         Ok(KeySelector::Named(&input.key_id))

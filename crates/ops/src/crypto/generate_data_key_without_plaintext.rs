@@ -10,6 +10,7 @@ use keystead_engine::{
 use keystead_types::Fault;
 
 use super::{check_algorithm, check_context, data_key_length};
+use crate::check_grant_tokens;
 
 /// Makes a data key and returns it sealed only; it is not kept.
 pub enum GenerateDataKeyWithoutPlaintext {}
@@ -27,6 +28,7 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
+        check_grant_tokens(input.grant_tokens.as_ref())?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
         Ok(KeySelector::Named(&input.key_id))
     }

@@ -8,6 +8,7 @@ use keystead_engine::{
 use keystead_types::Fault;
 
 use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, ciphertext};
+use crate::check_grant_tokens;
 
 /// Moves a ciphertext from one key to another without showing the plaintext.
 pub enum ReEncrypt {}
@@ -40,6 +41,7 @@ impl Operation for ReEncrypt {
     fn target(input: &Input) -> Result<(KeySelector<'_>, KeySelector<'_>), Fault> {
         check_context(&input.source_encryption_context)?;
         check_context(&input.destination_encryption_context)?;
+        check_grant_tokens(input.grant_tokens.as_ref())?;
         let named = input.source_key_id.as_deref();
         let source = match (blob(input)?, named) {
             (Some(blob), named) => KeySelector::Ciphertext { blob, named },
