@@ -411,3 +411,6 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

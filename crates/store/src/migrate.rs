@@ -1,12 +1,12 @@
 //! The version of what is stored, and the way from older versions to this one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::change::{Change, Expect};
 use crate::layout::{self, Meta};
 use crate::view::Records;
 use crate::{Backend, BoxFuture, StoreError};
-use std::sync::Arc;
 
 /// The version of layout and records that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -128,5 +128,140 @@ fn version(number: u32, expect: Expect) -> Change {
         item: Meta::SchemaVersion,
         value: number.to_be_bytes().to_vec(),
         expect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Fault, MemoryBackend};
+    use crate::{Batch, Write};
+
+    /// Appends a byte to the entry `log` unless it ends with it already.
+    async fn note(backend: &Arc<dyn Backend>, byte: u8) -> Result<(), StoreError> {
+        let key = b"log".to_vec();
+        let (_, found) = backend.get(vec![key.clone()]).await?;
+        let mut value = found
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or(vec![], |entry| entry.value);
+        if value.last() != Some(&byte) {
+            value.push(byte);
+        }
+        let writes = vec![Write::Put { key, value }];
+        backend
+            .commit(Batch {
+                conditions: vec![],
+                writes,
+            })
+            .await
+            .map(|_| ())
+    }
+
+    const FAKE: &[Step] = &[
+        |backend| Box::pin(note(backend, 2)),
+        |backend| Box::pin(note(backend, 3)),
+        |backend| Box::pin(note(backend, 4)),
+    ];
+
+    async fn at_version(version: u32) -> MemoryBackend {
+        let memory = MemoryBackend::new();
+        let backend: Arc<dyn Backend> = Arc::new(memory.clone());
+        assert_eq!(run(&backend, &[]).await.unwrap(), Migrated::Created);
+        let change = super::version(version, Expect::Anything);
+        Records::new(backend).apply(vec![change]).await.unwrap();
+        memory
+    }
+
+    async fn read(backend: &Arc<dyn Backend>) -> (Vec<u8>, Vec<u8>) {
+        let keys = vec![b"log".to_vec(), layout::meta(Meta::SchemaVersion)];
+        let (_, found) = backend.get(keys).await.unwrap();
+        let mut values = found
+            .into_iter()
+            .map(|one| one.map_or(vec![], |entry| entry.value));
+        (values.next().unwrap(), values.next().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_new_store_gets_this_version_and_keeps_it() {
+        let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+        assert_eq!(migrate(&backend).await.unwrap(), Migrated::Created);
+        assert_eq!(migrate(&backend).await.unwrap(), Migrated::UpToDate);
+        assert_eq!(read(&backend).await.1, SCHEMA_VERSION.to_be_bytes());
+        assert_eq!(STEPS.len() + 1, SCHEMA_VERSION as usize);
+    }
+
+    #[tokio::test]
+    async fn older_versions_take_the_steps_that_they_miss_in_order() {
+        for (from, steps) in [(1, &[2, 3, 4][..]), (2, &[3, 4]), (3, &[4])] {
+            let backend: Arc<dyn Backend> = Arc::new(at_version(from).await);
+            assert_eq!(run(&backend, FAKE).await.unwrap(), Migrated::From(from));
+            assert_eq!(read(&backend).await, (steps.to_vec(), vec![0, 0, 0, 4]));
+            assert_eq!(run(&backend, FAKE).await.unwrap(), Migrated::UpToDate);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_was_cut_off_goes_on() {
+        // Three steps, each with its own commit and one for the version.
+        for (skip, fault) in (0..6).flat_map(|n| [(n, Fault::BeforeApply), (n, Fault::AfterApply)])
+        {
+            let memory = at_version(1).await;
+            memory.fail_commit(skip, fault);
+            let backend: Arc<dyn Backend> = Arc::new(memory.clone());
+            assert!(matches!(
+                run(&backend, FAKE).await,
+                Err(MigrateError::Store(_))
+            ));
+            let backend: Arc<dyn Backend> = Arc::new(memory.reopen());
+            run(&backend, FAKE).await.unwrap();
+            assert_eq!(
+                read(&backend).await,
+                (vec![2, 3, 4], vec![0, 0, 0, 4]),
+                "{skip} {fault:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn newer_versions_are_refused_with_advice_and_left_alone() {
+        let memory = at_version(SCHEMA_VERSION + 1).await;
+        let backend: Arc<dyn Backend> = Arc::new(memory);
+        let before = backend.get(vec![]).await.unwrap().0;
+        let error = migrate(&backend).await.unwrap_err();
+        let (found, supported) = (SCHEMA_VERSION + 1, SCHEMA_VERSION);
+        assert!(
+            matches!(error, MigrateError::Newer { found: f, supported: s }
+            if (f, s) == (found, supported))
+        );
+        assert!(error.to_string().contains("Start the newer program"));
+        assert_eq!(backend.get(vec![]).await.unwrap().0, before);
+    }
+
+    #[tokio::test]
+    async fn entries_without_a_version_and_odd_versions_are_refused() {
+        let memory: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+        note(&memory, 1).await.unwrap();
+        assert!(matches!(
+            migrate(&memory).await,
+            Err(MigrateError::Unknown(_))
+        ));
+        for value in [vec![], vec![1], vec![0; 4], vec![0, 0, 0, 1, 0]] {
+            let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
+            let change = Change::PutMeta {
+                item: Meta::SchemaVersion,
+                value,
+                expect: Expect::Absent,
+            };
+            Records::new(Arc::clone(&backend))
+                .apply(vec![change])
+                .await
+                .unwrap();
+            assert!(matches!(
+                migrate(&backend).await,
+                Err(MigrateError::Unknown(_))
+            ));
+        }
     }
 }

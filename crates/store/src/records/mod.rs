@@ -1,7 +1,7 @@
 //! What is stored about keys, aliases and credentials.
 //!
 //! Every record is written as one version byte and then its fields
-//! ([`docs/formats/store.md`](../../../../docs/formats/store.md)). Decoding refuses unknown
+//! (`docs/formats/store.md`). Decoding refuses unknown
 //! versions and damaged bytes with [`StoreError::Corrupt`](crate::StoreError::Corrupt).
 
 mod key;
