@@ -258,6 +258,21 @@ mod tests {
         assert_eq!(writer.gather(commit(10)).len(), 5);
     }
 
+    /// What a killed process cannot show: that commits are flushed to the disk.
+    #[test]
+    fn commits_are_flushed_and_checkpoints_are_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let (writer, _sender) = writer(&directory);
+        let pragma = |name| {
+            let value = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+            let value = writer.connection.pragma_query_value(None, name, value);
+            format!("{:?}", value.unwrap())
+        };
+        assert_eq!(pragma("journal_mode"), r#"Text("wal")"#);
+        assert_eq!(pragma("synchronous"), "Integer(2)", "2 is FULL");
+        assert_eq!(pragma("wal_autocheckpoint"), "Integer(0)");
+    }
+
     /// An error in the last batch of a group undoes the batches before it too, and the answers
     /// say so.
     #[tokio::test]
