@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Two seconds per point and one round
     #[arg(long)]
     quick: bool,
-    /// Runtimes of the bare server: as many as Keystead's front end has
+    /// Runtimes of the bare server: as many as Keystead's front end and HSM lane have threads
     #[arg(long, default_value_t = 2)]
     floor_workers: usize,
     /// Also load a moto server at this address (http://HOST:PORT), at 16 connections
