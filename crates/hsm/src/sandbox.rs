@@ -172,3 +172,32 @@ fn rule(argument: u8, op: SeccompCmpOp, value: u64) -> Result<SeccompRule, Sandb
         .and_then(|condition| SeccompRule::new(vec![condition]))
         .map_err(at("system call filter"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Landlock binds the thread that asks and those that it makes, so this test gives up files
+    /// in a thread of its own. The whole process is tested in `tests/child.rs`.
+    #[test]
+    fn landlock_alone_closes_the_file_system() {
+        let opens = || std::fs::File::open("/etc/passwd").map(drop);
+        let (landlock, before, here, in_a_child) = std::thread::spawn(move || {
+            let before = opens();
+            let landlock = leave_the_file_system().unwrap();
+            let child = std::thread::spawn(opens).join().unwrap();
+            (landlock, before, opens(), child)
+        })
+        .join()
+        .unwrap();
+        assert!(before.is_ok());
+        let open = landlock == Landlock::Missing;
+        assert_eq!(here.is_ok(), open);
+        assert_eq!(in_a_child.is_ok(), open);
+    }
+
+    #[test]
+    fn the_filter_compiles() {
+        assert!(!filter().unwrap().is_empty());
+    }
+}

@@ -4,6 +4,12 @@
     unreachable_pub,
     reason = "each test binary uses its own part"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "test code outside of test functions"
+)]
 
 use std::sync::Arc;
 
