@@ -27,6 +27,9 @@ pub(crate) const WARM_UP_QUICK: Duration = Duration::from_millis(500);
 /// How long one request may take. Longer counts as an error.
 pub(crate) const REQUEST_MAX: Duration = Duration::from_secs(10);
 
+/// Significant decimal digits of recorded latencies.
+pub(crate) const LATENCY_DIGITS: u8 = 3;
+
 /// Different ciphertexts that Decrypt cycles through.
 pub(crate) const CIPHERTEXTS: usize = 64;
 

@@ -37,9 +37,12 @@ impl Counts {
     /// Nothing counted yet.
     ///
     /// # Errors
-    /// Never in practice: the histogram's precision is a constant.
+    /// Never in practice: the histogram's bounds and precision are constants.
     pub(crate) fn new() -> io::Result<Self> {
-        let latency = Histogram::new(3).map_err(io::Error::other)?;
+        let most = u64::try_from(limits::REQUEST_MAX.as_nanos()).unwrap_or(u64::MAX);
+        // Bounds from the start: `saturating_record` does not grow a histogram.
+        let latency =
+            Histogram::new_with_max(most, limits::LATENCY_DIGITS).map_err(io::Error::other)?;
         let (elapsed, cpu) = (Duration::ZERO, Duration::ZERO);
         Ok(Self {
             latency,
@@ -234,8 +237,8 @@ mod tests {
         }
     }
 
-    /// A server that answers every read with `reply`.
-    async fn serve(reply: &'static [u8]) -> String {
+    /// A server that answers every read with `reply`, after a while.
+    async fn serve(reply: &'static [u8], wait: Duration) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move {
@@ -243,6 +246,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut buffer = [0; 4096];
                     while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+                        tokio::time::sleep(wait).await;
                         stream.write_all(reply).await.unwrap();
                     }
                 });
@@ -252,7 +256,11 @@ mod tests {
     }
 
     async fn counts(reply: &'static [u8]) -> Counts {
-        let address = serve(reply).await;
+        counts_after(reply, Duration::ZERO).await
+    }
+
+    async fn counts_after(reply: &'static [u8], wait: Duration) -> Counts {
+        let address = serve(reply, wait).await;
         let signer = Signer::new("test", "test", "us-east-1");
         let bodies = vec!["{}".to_owned()];
         let workload = Workload {
@@ -273,6 +281,20 @@ mod tests {
         assert!(counts.latency_micros(0.5) > 0.0);
         assert!(counts.latency_micros(0.99) >= counts.latency_micros(0.5));
         assert!(counts.rate() > 0.0);
+    }
+
+    #[tokio::test]
+    async fn latency_is_what_the_server_took() {
+        let wait = Duration::from_millis(20);
+        let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        let mut total = Counts::new().unwrap();
+        for _ in 0..2 {
+            total.add(counts_after(reply, wait).await).unwrap();
+        }
+        for quantile in [0.5, 0.99] {
+            let micros = total.latency_micros(quantile);
+            assert!((19_900.0..2_000_000.0).contains(&micros), "{micros}");
+        }
     }
 
     #[tokio::test]
