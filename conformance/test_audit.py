@@ -1,0 +1,323 @@
+"""The audit log: one CloudTrail event per request, on disk before the answer, free of secrets."""
+
+import json
+import re
+import time
+from datetime import datetime, timezone
+
+import pytest
+from harness import wire
+from harness.caller import Caller, b64
+from harness.sigv4 import Signing
+from harness.texts import NO_SUCH_ID, allow, deny, policy
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SETTLE_SECONDS = 5
+
+
+def lines(server):
+    """Every line of every audit file."""
+    found = []
+    for path in sorted(server.data_dir.glob("**/audit-*.log")):
+        text = path.read_bytes()
+        assert text == b"" or text.endswith(b"\n"), f"{path.name} ends in the middle of a line"
+        found += text.splitlines()
+    return found
+
+
+def event_in(value):
+    """The CloudTrail event somewhere in a value, or None."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if isinstance(value, dict):
+        if "eventSource" in value:
+            return value
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((event for event in map(event_in, value) if event), None)
+    return None
+
+
+def events(server):
+    """Every CloudTrail event of the log."""
+    found = [event_in(json.loads(line)) for line in lines(server)]
+    return [event for event in found if event]
+
+
+def events_of(server, request_id, count=1):
+    """The events of a request, once there are as many as expected."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found = [event for event in events(server) if event.get("requestID") == request_id]
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline, f"{len(found)} events of {request_id}, not {count}"
+        time.sleep(0.05)
+
+
+def event_of(server, answer):
+    """The one event of an answer."""
+    found = events_of(server, answer.request_id)
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """A server of this module, whose log only these tests write."""
+    from harness.server import Server
+
+    server = Server(tmp_path_factory.mktemp("audited") / "data").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own(audited):
+    """A fresh account of that server."""
+    caller = Caller(audited)
+    yield caller
+    caller.close()
+
+
+def test_fields_of_an_event(audited, own):
+    key = own.key()
+    before = datetime.now(timezone.utc)
+    answer = own.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"a": "b"})
+    event = event_of(audited, answer)
+    assert UUID.fullmatch(event["eventID"]) and event["requestID"] == answer.request_id
+    when = datetime.strptime(event["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    assert abs((when - before).total_seconds()) < 5
+    assert event["eventSource"] == "kms.amazonaws.com" and event["eventName"] == "Encrypt"
+    assert event["awsRegion"] == "us-east-1" and event["sourceIPAddress"] == "127.0.0.1"
+    assert event["eventType"] == "AwsApiCall" and event["eventCategory"] == "Management"
+    assert event["managementEvent"] is True and event["readOnly"] is True
+    assert event["recipientAccountId"] == own.account
+    assert re.fullmatch(r"1\.\d+", event["eventVersion"])
+    identity = event["userIdentity"]
+    assert identity["type"] == "Root" and identity["accountId"] == own.account
+    assert identity["arn"] == own.root and identity["accessKeyId"] == own.account
+    assert event["requestParameters"] == {
+        "keyId": key["KeyId"],
+        "encryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        "encryptionContext": {"a": "b"},
+    }
+    assert event["responseElements"] is None
+    resource = {"accountId": own.account, "type": "AWS::KMS::Key", "ARN": key["Arn"]}
+    assert event["resources"] == [resource]
+    assert "errorCode" not in event or event["errorCode"] is None
+
+
+def requests(own):
+    """One request of every operation in scope that succeeds, in an order that works."""
+    key, other = own.key_id(), own.key_id()
+    blob = own.encrypt(key, b"x")
+    return [
+        ("CreateKey", {"Description": "d"}),
+        ("DescribeKey", {"KeyId": key}),
+        ("ListKeys", {}),
+        ("UpdateKeyDescription", {"KeyId": key, "Description": "d"}),
+        ("CreateAlias", {"AliasName": "alias/a", "TargetKeyId": key}),
+        ("UpdateAlias", {"AliasName": "alias/a", "TargetKeyId": other}),
+        ("ListAliases", {}),
+        ("DeleteAlias", {"AliasName": "alias/a"}),
+        ("TagResource", {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+        ("ListResourceTags", {"KeyId": key}),
+        ("UntagResource", {"KeyId": key, "TagKeys": ["a"]}),
+        ("GetKeyPolicy", {"KeyId": key}),
+        ("PutKeyPolicy", {"KeyId": key, "Policy": policy(allow(own.root))}),
+        ("ListKeyPolicies", {"KeyId": key}),
+        ("Encrypt", {"KeyId": key, "Plaintext": b"x"}),
+        ("Decrypt", {"CiphertextBlob": blob}),
+        ("ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": other}),
+        ("GenerateDataKey", {"KeyId": key, "KeySpec": "AES_256"}),
+        ("GenerateDataKeyWithoutPlaintext", {"KeyId": key, "KeySpec": "AES_256"}),
+        ("GenerateRandom", {"NumberOfBytes": 8}),
+        ("EnableKeyRotation", {"KeyId": key}),
+        ("GetKeyRotationStatus", {"KeyId": key}),
+        ("RotateKeyOnDemand", {"KeyId": key}),
+        ("ListKeyRotations", {"KeyId": key}),
+        ("DisableKeyRotation", {"KeyId": key}),
+        ("DisableKey", {"KeyId": key}),
+        ("EnableKey", {"KeyId": key}),
+        ("ScheduleKeyDeletion", {"KeyId": key}),
+        ("CancelKeyDeletion", {"KeyId": key}),
+    ]
+
+
+READ_ONLY = re.compile(r"^(Describe|Get|List|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom)")
+
+
+def test_every_operation_is_recorded_once(audited, own):
+    answers = [(name, own.call(name, members)) for name, members in requests(own)]
+    for name, answer in answers:
+        assert answer.status == 200, (name, answer.raw)
+        event = event_of(audited, answer)
+        assert event["eventName"] == name and not event.get("errorCode")
+        assert event["readOnly"] is bool(READ_ONLY.match(name)), name
+        if name in ("ListKeys", "ListAliases", "GenerateRandom"):
+            assert not event.get("resources")
+        elif name != "CreateKey":
+            arns = [entry["ARN"] for entry in event["resources"]]
+            assert len(arns) == (2 if name == "ReEncrypt" else len(arns)) and arns, name
+        if event["readOnly"]:
+            assert event["responseElements"] is None, name
+
+
+def test_changes_tell_their_key(audited, own):
+    meta = own.key()
+    for name, members in [
+        ("DisableKey", {}),
+        ("EnableKey", {}),
+        ("UpdateKeyDescription", {"Description": "d"}),
+        ("TagResource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+        ("EnableKeyRotation", {"RotationPeriodInDays": 100}),
+        ("ScheduleKeyDeletion", {"PendingWindowInDays": 7}),
+    ]:
+        event = event_of(audited, own.call(name, members, KeyId=meta["KeyId"]))
+        assert event["requestParameters"]["keyId"] == meta["KeyId"]
+        assert event["responseElements"]["keyId"] == meta["Arn"], name
+    answer = own.call("CreateKey", Description="seen")
+    created = event_of(audited, answer)["responseElements"]["keyMetadata"]
+    assert created["arn"] == answer.body["KeyMetadata"]["Arn"]
+
+
+def test_failures_are_recorded_with_their_code(audited, own):
+    meta = own.key(Policy=policy(allow(own.root), deny("*", "kms:Encrypt")))
+    key = meta["KeyId"]
+    off = own.key_id()
+    own.ok("DisableKey", KeyId=off)
+    for code, name, members in [
+        ("AccessDenied", "Encrypt", {"KeyId": key, "Plaintext": b"x"}),
+        ("NotFoundException", "DescribeKey", {"KeyId": NO_SUCH_ID}),
+        ("DisabledException", "Encrypt", {"KeyId": off, "Plaintext": b"x"}),
+        ("ValidationException", "GenerateRandom", {"NumberOfBytes": 0}),
+        ("ValidationException", "Encrypt", {"KeyId": key, "Plaintext": b""}),
+        ("InvalidCiphertextException", "Decrypt", {"CiphertextBlob": b"nonsense"}),
+        ("DryRunOperationException", "GenerateDataKey", {"KeyId": key, "KeySpec": "AES_256", "DryRun": True}),
+        ("UnsupportedOperationException", "Sign", {"KeyId": key}),
+    ]:
+        answer = own.call(name, members)
+        assert answer.status == 400
+        event = event_of(audited, answer)
+        assert event["errorCode"] == code and event["eventName"] == name, event
+        if answer.message:
+            assert event["errorMessage"] == answer.message
+
+
+def test_bodies_that_cannot_be_read_are_recorded(audited, own):
+    for name, body in [("Encrypt", b"{"), ("CreateKey", b'{"a":1,"a":2}')]:
+        event = event_of(audited, own.raw(name, body))
+        assert event["errorCode"] == "SerializationException" and event["eventName"] == name
+
+
+def test_refused_signatures_leave_a_trace(audited):
+    caller = Caller(audited, secret="wrong")
+    answers = [caller.call("ListKeys"), caller.raw("Encrypt", b"{")]
+    answers.append(Caller(audited, key_id="AKIDUNKNOWN").call("ListKeys"))
+    deadline = time.monotonic() + SETTLE_SECONDS
+    for answer in answers:
+        while not any(answer.request_id.encode() in line for line in lines(audited)):
+            assert time.monotonic() < deadline, f"no trace of {answer.code}"
+            time.sleep(0.05)
+
+
+def test_cryptographic_calls_are_on_disk_before_the_answer(audited, own):
+    key = own.key_id()
+    blob = own.encrypt(key, b"x")
+    for _ in range(20):
+        for name, members in [
+            ("Decrypt", {"CiphertextBlob": blob}),
+            ("GenerateDataKey", {"KeyId": key, "KeySpec": "AES_256"}),
+            ("DescribeKey", {"KeyId": key}),
+        ]:
+            answer = own.call(name, members)
+            mark = answer.request_id.encode()
+            assert any(mark in line for line in lines(audited)), f"{name} answered unrecorded"
+
+
+def test_events_survive_a_kill(own_server):
+    caller = Caller(own_server)
+    key = caller.key_id()
+    answers = [caller.call("Encrypt", KeyId=key, Plaintext=b"x") for _ in range(20)]
+    answers += [caller.call("TagResource", KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b"}])]
+    answers += [caller.call("CreateKey") for _ in range(3)]
+    own_server.kill()
+    own_server.start()
+    for answer in answers:
+        assert answer.status == 200
+        assert len(events_of(own_server, answer.request_id)) == 1
+    ids = [event["eventID"] for event in events(own_server)]
+    assert len(ids) == len(set(ids))
+
+
+def test_no_forged_lines(audited, own):
+    text = '\n{"eventName":"fake","eventSource":"x","requestID":"fake"}\n\u001b[31m\r\u2028'
+    answer = own.call("CreateKey", Description=text, Tags=[{"TagKey": text[:100], "TagValue": text}])
+    assert answer.status == 200
+    assert event_of(audited, answer)["requestParameters"]["description"] == text
+    own.call("DescribeKey", KeyId=text)
+    own.call("Encrypt", KeyId=text, Plaintext=b"x", EncryptionContext={text: text})
+    assert not [event for event in events(audited) if event.get("requestID") == "fake"]
+    assert all(b"\x1b" not in line for line in lines(audited))
+
+
+def test_a_forged_user_agent_stays_one_field(audited, own):
+    signing = Signing(own.credential)
+    headers = own.headers("ListKeys", signing)
+    agent = 'x", "errorCode": "y' + "\\" + "u" * 2000
+    headers.append(("Authorization", signing.authorization(headers, b"{}")))
+    headers.append(("User-Agent", agent))
+    answer = own.send(wire.request_bytes(headers, b"{}"))
+    assert answer.status == 200
+    event = event_of(audited, answer)
+    assert not event.get("errorCode") and agent.startswith(event["userAgent"][:500].rstrip("."))
+
+
+def test_both_accounts_of_a_shared_key_get_an_event(audited, own):
+    guest = Caller(audited)
+    meta = own.key(Policy=policy(allow(own.root), allow(guest.root)))
+    answer = guest.call("Encrypt", KeyId=meta["Arn"], Plaintext=b"x")
+    assert answer.status == 200
+    found = events_of(audited, answer.request_id, 2)
+    assert {event["recipientAccountId"] for event in found} == {own.account, guest.account}
+    assert len({event["sharedEventID"] for event in found}) == 1
+    assert len({event["eventID"] for event in found}) == 2
+    closed = own.key()
+    answer = guest.call("Encrypt", KeyId=closed["Arn"], Plaintext=b"x")
+    found = events_of(audited, answer.request_id)
+    assert [event["recipientAccountId"] for event in found] == [guest.account]
+
+
+def test_no_secret_on_disk_or_in_the_log(audited, own):
+    plaintext = b"PLAINTEXT-MARKER-5c1f02f4d7e9"
+    key = own.key_id()
+    blob = own.ok("Encrypt", KeyId=key, Plaintext=plaintext)["CiphertextBlob"]
+    own.ok("Decrypt", CiphertextBlob=blob)
+    own.ok("ReEncrypt", CiphertextBlob=blob, DestinationKeyId=key)
+    own.call("Encrypt", KeyId=key, Plaintext=plaintext * 200)
+    own.call("Encrypt", KeyId=NO_SUCH_ID, Plaintext=plaintext)
+    own.raw("Encrypt", json.dumps({"KeyId": key, "Plaintext": plaintext.decode()}).encode())
+    data_key = own.ok("GenerateDataKey", KeyId=key, KeySpec="AES_256")["Plaintext"]
+    random = own.ok("GenerateRandom", NumberOfBytes=32)["Plaintext"]
+    time.sleep(0.3)
+    secrets = [plaintext, b64(plaintext).encode()[:36], plaintext.hex().encode()]
+    for text in (data_key, random):
+        secrets += [text.encode().rstrip(b"=")[:40]]
+    files = [path for path in audited.data_dir.rglob("*") if path.is_file()] + [audited.log]
+    for path in files:
+        content = path.read_bytes()
+        for secret in secrets:
+            assert secret not in content, f"{path.name} holds {secret[:12]}…"
+    for line in lines(audited):
+        assert blob.encode()[:60] not in line, "ciphertext in the audit log"
+
+
+def test_every_line_is_one_object(audited, own):
+    own.ok("ListKeys")
+    for line in lines(audited):
+        assert isinstance(json.loads(line), dict)
+    assert len(lines(audited)) > 1
