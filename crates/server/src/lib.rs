@@ -1,2 +1,35 @@
-//! The HTTP(S) door: limits, dispatch, configuration, health.
+//! The HTTP(S) door: it takes requests from sockets, holds them to their limits, finds out who
+//! signed them, dispatches them to the engine and sends the audited answers.
+//!
+//! Only this crate knows HTTP. A [`Server`] owns listeners and worker threads; a [`Service`] is
+//! what it serves. [`respond`](mod@respond) is the only place that makes an answer of an outcome.
+//!
+//! A request meets, in this order: the screen (raw framing of HTTP/1.1), hyper, the routes, the
+//! body's limits, signature verification, dispatch. Nothing before the signature costs more than
+//! reading at most 64 KiB of head and 1 MiB of body.
 #![forbid(unsafe_code)]
+
+mod body;
+mod connection;
+mod deadlines;
+mod dispatch;
+mod error;
+mod gauge;
+mod head;
+pub mod limits;
+mod peer;
+mod respond;
+mod screen;
+mod screened;
+mod server;
+mod service;
+mod surviving;
+mod tls;
+mod walk;
+mod worker;
+
+pub use deadlines::Deadlines;
+pub use error::ServerError;
+pub use server::{Hooks, Server, ServerConfig};
+pub use service::{Health, Service, ServiceParts, Sites};
+pub use tls::{ReloadHandle, TlsFiles};

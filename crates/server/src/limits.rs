@@ -1,0 +1,68 @@
+//! Sizes and times that the door holds clients to, each with its source.
+
+use std::time::Duration;
+
+/// Largest request body, bytes. Source: ours; the largest legal KMS fields are a policy of 128 KiB
+/// characters and an attestation document of 256 KiB.
+pub const BODY_MAX_BYTES: usize = 1024 * 1024;
+/// Largest head of a request (request line and headers), bytes. Source: ours; an SDK's head has
+/// about 700 bytes, with a session token about 2 KiB.
+pub const HEAD_MAX_BYTES: usize = 64 * 1024;
+/// Most header lines of one HTTP/1.1 request. Source: hyper's default, which keeps the array on
+/// the stack; it is not set, a test holds it. More are answered with 431.
+pub const HEADERS_MAX: usize = 100;
+/// Longest framing line (`content-length`, `transfer-encoding`, chunk size), bytes. Source: ours;
+/// the longest that is accepted has 36.
+pub const FRAMING_LINE_MAX_BYTES: usize = 96;
+/// Most digits of a chunk's size. Source: ours; `BODY_MAX_BYTES` has six.
+pub const CHUNK_SIZE_MAX_DIGITS: usize = 8;
+/// Longest user agent that is kept for the audit record, bytes. Source:
+/// `keystead_audit::limits::USER_AGENT_MAX_BYTES`.
+pub const USER_AGENT_MAX_BYTES: usize = keystead_audit::limits::USER_AGENT_MAX_BYTES;
+
+/// Longest time for a request's head, from its first byte (for the first request of a connection:
+/// from the connection's start). Source: ours.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time for a request's body. Source: ours.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Longest time that a connection may stay open between requests. Source: ours; above the 60 s of
+/// common load balancers, so that they, not we, close first.
+pub const IDLE_DEADLINE: Duration = Duration::from_secs(75);
+/// Longest time for a TLS handshake. Source: ours.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time that running requests get after the order to stop. Source: ours; the default grace
+/// period of a Kubernetes pod.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// How often the deadlines of connections are looked at; they are exceeded by at most this.
+/// Source: ours.
+pub const TICK: Duration = Duration::from_millis(1000);
+/// How often the certificate's files are looked at. Source: ours.
+pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Pause after the system refused a new connection for lack of resources. Source: ours.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most open connections of the whole server. Source: ours; about 30 KiB each with TLS.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Length of the kernel's queue of connections not yet accepted. Source: ours.
+pub const BACKLOG: i32 = 1024;
+/// Most worker threads. Source: ours.
+pub const WORKERS_MAX: usize = 1024;
+
+/// Requests that one HTTP/2 connection may run at the same time. Source: ours.
+pub const H2_STREAMS_MAX: u32 = 128;
+/// Streams that a client reset before they were accepted; more end the connection (CVE-2023-44487,
+/// "rapid reset"). Source: the default of the h2 crate.
+pub const H2_PENDING_RESETS_MAX: usize = 20;
+/// Streams that we reset because of the client's errors; more end the connection (CVE-2025-8671,
+/// "made you reset"). Source: a tenth of the h2 crate's default of 1,024.
+pub const H2_ERROR_RESETS_MAX: usize = 100;
+/// Bytes that a client may send on one HTTP/2 stream before we read them. Source: RFC 9113,
+/// 6.9.2, the initial value.
+pub const H2_STREAM_WINDOW_BYTES: u32 = 65_535;
+/// Bytes that a client may send on one HTTP/2 connection before we read them: what bounds its
+/// memory. Source: ours; `BODY_MAX_BYTES`.
+pub const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Interval of HTTP/2 pings on a quiet connection. Source: ours.
+pub const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Longest wait for the answer to a ping. Source: ours.
+pub const H2_PING_DEADLINE: Duration = Duration::from_secs(20);

@@ -1,0 +1,123 @@
+//! A transport that shows the HTTP library only bytes that passed the screen.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::gauge::Gauge;
+use crate::screen::{Screen, Seen};
+
+/// A byte that is legal nowhere in the framing of HTTP/1.1. It stands in for what was refused, so
+/// that the library answers 400 and closes.
+const ILLEGAL: u8 = 0;
+
+/// A transport with a screen (HTTP/1.1) or without (HTTP/2).
+pub(crate) struct Screened<T> {
+    inner: T,
+    /// What was read to find out the protocol.
+    prefix: Bytes,
+    screen: Option<Screen>,
+    gauge: Arc<Gauge>,
+    refused: bool,
+}
+
+impl<T> Screened<T> {
+    /// For HTTP/1.1.
+    pub(crate) fn http1(inner: T, prefix: Bytes, gauge: Arc<Gauge>) -> Self {
+        Self {
+            inner,
+            prefix,
+            screen: Some(Screen::new()),
+            gauge,
+            refused: false,
+        }
+    }
+
+    /// For HTTP/2, whose frames the library checks.
+    pub(crate) fn http2(inner: T, prefix: Bytes, gauge: Arc<Gauge>) -> Self {
+        Self {
+            inner,
+            prefix,
+            screen: None,
+            gauge,
+            refused: false,
+        }
+    }
+
+    fn inspect(&mut self, buffer: &mut ReadBuf<'_>, from: usize) {
+        let Some(screen) = self.screen.as_mut() else {
+            return;
+        };
+        let heads = screen.heads();
+        let new = buffer.filled().get(from..).unwrap_or_default();
+        if let Seen::RefusedAt(at) = screen.look(new) {
+            self.refused = true;
+            let place = from + at;
+            if let Some(byte) = buffer.filled_mut().get_mut(place) {
+                *byte = ILLEGAL;
+            }
+            buffer.set_filled((place + 1).min(buffer.filled().len()));
+        }
+        if screen.heads() != heads {
+            self.gauge.count_head();
+        }
+        self.gauge.set_phase(screen.phase());
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.refused {
+            // The end of what the client may say.
+            return Poll::Ready(Ok(()));
+        }
+        let from = buffer.filled().len();
+        if self.prefix.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        } else {
+            let taken = self.prefix.len().min(buffer.remaining());
+            buffer.put_slice(self.prefix.get(..taken).unwrap_or_default());
+            self.prefix.advance(taken);
+        }
+        self.inspect(buffer, from);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Screened<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
