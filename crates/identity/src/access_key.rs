@@ -24,11 +24,21 @@ pub fn new_access_key(entropy: &dyn Entropy, secret: &Plaintext) -> Option<Acces
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut random = [0; ID_CHARS];
     entropy.fill(&mut random);
-    let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
-    let id: String = PREFIX.chars().chain(random.iter().filter_map(letter)).collect();
+    let letter = |byte: &u8| {
+        ALPHABET
+            .get(usize::from(byte % 32))
+            .map(|letter| char::from(*letter))
+    };
+    let id: String = PREFIX
+        .chars()
+        .chain(random.iter().filter_map(letter))
+        .collect();
     let secret = secret.expose().get(..SECRET_BYTES)?;
     let secret = Plaintext::new(STANDARD_NO_PAD.encode_to_string(secret).into_bytes());
-    Some(AccessKey { id: id.into(), secret })
+    Some(AccessKey {
+        id: id.into(),
+        secret,
+    })
 }
 
 #[cfg(test)]
@@ -38,7 +48,9 @@ mod tests {
     struct Fixed;
     impl Entropy for Fixed {
         fn fill(&self, out: &mut [u8]) {
-            out.iter_mut().enumerate().for_each(|(at, byte)| *byte = u8::try_from(at * 37 % 251).unwrap());
+            out.iter_mut()
+                .enumerate()
+                .for_each(|(at, byte)| *byte = u8::try_from(at * 37 % 251).unwrap());
         }
     }
 

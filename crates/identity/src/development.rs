@@ -23,7 +23,11 @@ pub struct DevelopmentDirectory {
 
 impl Credentials for DevelopmentDirectory {
     fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
-        let digits = if access_key_id == WELL_KNOWN { ACCOUNT } else { access_key_id };
+        let digits = if access_key_id == WELL_KNOWN {
+            ACCOUNT
+        } else {
+            access_key_id
+        };
         let account = AccountId::parse(digits).ok()?;
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(credential) = known.get(&account) {
@@ -52,10 +56,20 @@ mod tests {
     #[test]
     fn test_and_any_account_number_are_known_and_nothing_else() {
         let directory = DevelopmentDirectory::default();
-        let account = |id| directory.find(id).map(|credential| credential.account.to_string());
+        let account = |id| {
+            directory
+                .find(id)
+                .map(|credential| credential.account.to_string())
+        };
         assert_eq!(account("test").as_deref(), Some("000000000000"));
         assert_eq!(account("111122223333").as_deref(), Some("111122223333"));
-        for unknown in ["", "Test", "11112222333", "1111222233334", "AKIAIOSFODNN7EXAMPLE"] {
+        for unknown in [
+            "",
+            "Test",
+            "11112222333",
+            "1111222233334",
+            "AKIAIOSFODNN7EXAMPLE",
+        ] {
             assert_eq!(account(unknown), None, "{unknown}");
         }
     }

@@ -41,7 +41,13 @@ pub struct StoredDirectory {
 
 /// What a sealed secret is bound to, so that secrets cannot be exchanged in the store.
 fn label(id: &str, account: AccountId) -> Vec<u8> {
-    [b"access-key\0", account.as_str().as_bytes(), b"\0", id.as_bytes()].concat()
+    [
+        b"access-key\0",
+        account.as_str().as_bytes(),
+        b"\0",
+        id.as_bytes(),
+    ]
+    .concat()
 }
 
 /// Seals an access key's secret and stores it for the root user of `account`.
@@ -54,15 +60,29 @@ pub async fn store_access_key(
     now: Timestamp,
 ) -> Result<(), DirectoryError> {
     let label = label(&key.id, account);
-    let seal = Command::SealSecret { region, label: &label, secret: &key.secret };
+    let seal = Command::SealSecret {
+        region,
+        label: &label,
+        secret: &key.secret,
+    };
     let sealed_secret = match hsm.call(seal).await?.result {
         Ok(Reply::Sealed(sealed)) => sealed,
         Ok(_) => return Err(DirectoryError::Damaged(key.id.clone())),
         Err(refusal) => return Err(DirectoryError::Refused(refusal)),
     };
-    let record = CredentialRecord { account, sealed_secret, created: now };
+    let record = CredentialRecord {
+        account,
+        sealed_secret,
+        created: now,
+    };
     let access_key_id = key.id.clone();
-    records.apply(vec![Change::PutCredential { access_key_id, record, previous: None }]).await?;
+    records
+        .apply(vec![Change::PutCredential {
+            access_key_id,
+            record,
+            previous: None,
+        }])
+        .await?;
     Ok(())
 }
 
@@ -76,7 +96,9 @@ impl StoredDirectory {
         let mut known = HashMap::new();
         let mut after: Option<AccessKeyId> = None;
         loop {
-            let page = records.credentials_page(after.as_deref(), CREDENTIALS_PAGE).await?;
+            let page = records
+                .credentials_page(after.as_deref(), CREDENTIALS_PAGE)
+                .await?;
             for (id, record) in page.0 {
                 let credential = open(hsm, region, &id, &record).await?;
                 known.insert(id.clone(), Arc::new(credential));
@@ -97,11 +119,16 @@ async fn open(
 ) -> Result<Credential, DirectoryError> {
     let account = record.account;
     let label = label(id, account);
-    let command = Command::OpenSecret { region, label: &label, sealed: &record.sealed_secret };
+    let command = Command::OpenSecret {
+        region,
+        label: &label,
+        sealed: &record.sealed_secret,
+    };
     let damaged = || DirectoryError::Damaged(id.clone());
     let secret = match hsm.call(command).await?.result {
-        Ok(Reply::Plaintext(secret)) => String::from_utf8(secret.expose().to_vec())
-            .map_err(|_: FromUtf8Error| damaged())?,
+        Ok(Reply::Plaintext(secret)) => {
+            String::from_utf8(secret.expose().to_vec()).map_err(|_: FromUtf8Error| damaged())?
+        }
         Ok(_) => return Err(damaged()),
         Err(refusal) => return Err(DirectoryError::Sealed(id.clone(), refusal)),
     };

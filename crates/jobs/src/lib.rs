@@ -37,7 +37,11 @@ pub async fn run(regions: Arc<dyn Regions>, stop: impl Future<Output = ()> + Sen
 async fn catch_up(site: &Site) {
     loop {
         match run_due(site).await {
-            Ok(Due { destroyed, rotated, more }) => {
+            Ok(Due {
+                destroyed,
+                rotated,
+                more,
+            }) => {
                 if destroyed + rotated > 0 {
                     tracing::info!(region = %site.region(), destroyed, rotated, "clockwork");
                 }

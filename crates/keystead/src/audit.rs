@@ -26,6 +26,9 @@ pub(crate) fn run(command: Command) -> Result<(), String> {
             say(format!("{} records, the chain is whole", report.records));
             Ok(())
         }
-        Some(broken) => Err(format!("the audit log in {} is broken: {broken}", dir.display())),
+        Some(broken) => Err(format!(
+            "the audit log in {} is broken: {broken}",
+            dir.display()
+        )),
     }
 }

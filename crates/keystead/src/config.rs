@@ -112,7 +112,10 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: Format::Json, level: "info".to_owned() }
+        Self {
+            format: Format::Json,
+            level: "info".to_owned(),
+        }
     }
 }
 
@@ -133,7 +136,8 @@ impl File {
     /// The Regions, parsed.
     pub(crate) fn parsed_regions(&self) -> Result<Vec<Region>, String> {
         let parse = |name: &String| {
-            Region::parse(name).map_err(|error| format!("Region {name} in the configuration: {error}"))
+            Region::parse(name)
+                .map_err(|error| format!("Region {name} in the configuration: {error}"))
         };
         self.regions.iter().map(parse).collect()
     }
@@ -142,7 +146,10 @@ impl File {
 /// What `init` writes for `serve`.
 pub(crate) fn template(data_dir: &Path, regions: &[Region]) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let names: Vec<String> = regions.iter().map(|region| quoted(region.as_str())).collect();
+    let names: Vec<String> = regions
+        .iter()
+        .map(|region| quoted(region.as_str()))
+        .collect();
     format!(
         "# Keystead. Every setting: docs/configuration.md\n\
          data_dir = {}\n\
@@ -175,7 +182,11 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_by_name() {
-        for text in ["colour = 1", "[listen]\nadress = \"127.0.0.1:1\"", "[audit]\nfsync = true"] {
+        for text in [
+            "colour = 1",
+            "[listen]\nadress = \"127.0.0.1:1\"",
+            "[audit]\nfsync = true",
+        ] {
             let text = format!("data_dir = \"d\"\nregions = [\"us-east-1\"]\n{text}");
             let error = toml::from_str::<File>(&text).unwrap_err().to_string();
             assert!(error.contains("unknown field"), "{error}");

@@ -72,17 +72,31 @@ impl Deployment {
     /// Opens stores and log and starts the HSM process. The error says what to do. Blocks; not
     /// for use inside a runtime.
     pub(crate) fn open(opening: Opening) -> Result<(Arc<Self>, Vec<WorkerPort>), String> {
-        let Opening { dir, root_key, create_root, served, ports, durability } = opening;
+        let Opening {
+            dir,
+            root_key,
+            create_root,
+            served,
+            ports,
+            durability,
+        } = opening;
         let log = AuditLog::open(&dir.audit(), durability).map_err(|error| error.to_string())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
         let mut domains = Vec::new();
         let mut stores = HashMap::new();
-        let known = dir.regions().map_err(|error| format!("cannot list the Regions: {error}"))?;
+        let known = dir
+            .regions()
+            .map_err(|error| format!("cannot list the Regions: {error}"))?;
         for region in known.into_iter().filter(|region| served.accepts(region)) {
             let records = open_store(&dir, &region)?;
             let sealed = runtime.block_on(prepare_store(&region, &records))?;
-            domains.extend(sealed.map(|sealed| SealedDomain { region: region.clone(), sealed }));
+            domains.extend(sealed.map(|sealed| SealedDomain {
+                region: region.clone(),
+                sealed,
+            }));
             stores.insert(region, records);
         }
         let program = std::env::current_exe()
@@ -91,7 +105,10 @@ impl Deployment {
         command.arg("hsm");
         let (supervisor, ports) = Supervisor::start(SupervisorConfig {
             command,
-            root: RootConfig::KeyFile { path: root_key, create: create_root },
+            root: RootConfig::KeyFile {
+                path: root_key,
+                create: create_root,
+            },
             domains,
             workers: ports,
             timing: SupervisorTiming::default(),
@@ -129,7 +146,11 @@ impl Deployment {
 
     /// The store of a Region that has been opened.
     pub(crate) fn records(&self, region: &Region) -> Option<Records> {
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner).get(region).cloned()
+        self.stores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(region)
+            .cloned()
     }
 
     /// Opens every Region that has a store already. On a thread with a worker.
@@ -139,7 +160,9 @@ impl Deployment {
             stores.keys().cloned().collect()
         };
         for region in known {
-            self.open_region(&region).await.map_err(|problem| format!("Region {region}: {problem}"))?;
+            self.open_region(&region)
+                .await
+                .map_err(|problem| format!("Region {region}: {problem}"))?;
         }
         Ok(())
     }
@@ -169,7 +192,12 @@ impl Deployment {
             region: region.clone(),
             records,
             hsm: Arc::new(WallClient),
-            trail: Trail::new(sink, self.clock.clone(), self.entropy.clone(), region.clone()),
+            trail: Trail::new(
+                sink,
+                self.clock.clone(),
+                self.entropy.clone(),
+                region.clone(),
+            ),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             marker_key,
@@ -181,7 +209,10 @@ impl Deployment {
     }
 
     async fn ensure_domain(&self, region: &Region, records: &Records) -> Result<(), String> {
-        let stored = records.meta(Meta::SealedDomainKey).await.map_err(|error| error.to_string())?;
+        let stored = records
+            .meta(Meta::SealedDomainKey)
+            .await
+            .map_err(|error| error.to_string())?;
         if stored.is_some() {
             return Ok(());
         }
@@ -192,7 +223,10 @@ impl Deployment {
             Err(refusal) => return Err(refusal.to_string()),
         };
         put_meta(records, Meta::SealedDomainKey, sealed.clone()).await?;
-        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        let supervisor = self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match supervisor.as_ref() {
             Some(supervisor) => supervisor
                 .add_domain(region.clone(), sealed)
@@ -202,9 +236,14 @@ impl Deployment {
     }
 
     async fn marker_key(&self, records: &Records) -> Result<[u8; 32], String> {
-        let stored = records.meta(Meta::MarkerKey).await.map_err(|error| error.to_string())?;
+        let stored = records
+            .meta(Meta::MarkerKey)
+            .await
+            .map_err(|error| error.to_string())?;
         if let Some(Versioned { value, .. }) = stored {
-            return value.try_into().map_err(|_| "the key of page markers is damaged".to_owned());
+            return value
+                .try_into()
+                .map_err(|_| "the key of page markers is damaged".to_owned());
         }
         let mut key = [0; 32];
         self.entropy.fill(&mut key);
@@ -223,7 +262,9 @@ impl Deployment {
                     let record = Record::from_outbox(&entry.record).map_err(|e| text(&e))?;
                     self.log.append(record).await.map_err(|e| text(&e))?;
                 }
-                done.push(Change::OutboxDelete { event_id: entry.event_id });
+                done.push(Change::OutboxDelete {
+                    event_id: entry.event_id,
+                });
             }
             if !done.is_empty() {
                 records.apply(done).await.map_err(|e| text(&e))?;
@@ -236,8 +277,11 @@ impl Deployment {
 
     /// Ends the HSM process. Afterwards no key can be used.
     pub(crate) fn shutdown(&self) {
-        let supervisor =
-            self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let supervisor = self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         supervisor.into_iter().for_each(Supervisor::shutdown);
     }
 }
@@ -251,7 +295,9 @@ fn open_store(dir: &DataDir, region: &Region) -> Result<Records, String> {
 /// Brings a store to the present schema and checks that it belongs to the Region. Gives its
 /// sealed domain key.
 async fn prepare_store(region: &Region, records: &Records) -> Result<Option<Vec<u8>>, String> {
-    keystead_store::migrate(records.backend()).await.map_err(|error| error.to_string())?;
+    keystead_store::migrate(records.backend())
+        .await
+        .map_err(|error| error.to_string())?;
     let text = |error: keystead_store::StoreError| error.to_string();
     match records.meta(Meta::RegionName).await.map_err(text)? {
         Some(name) if name.value != region.as_str().as_bytes() => {
@@ -268,8 +314,16 @@ async fn prepare_store(region: &Region, records: &Records) -> Result<Option<Vec<
 }
 
 async fn put_meta(records: &Records, item: Meta, value: Vec<u8>) -> Result<(), String> {
-    let change = Change::PutMeta { item, value, expect: Expect::Absent };
-    records.apply(vec![change]).await.map(|_| ()).map_err(|error| error.to_string())
+    let change = Change::PutMeta {
+        item,
+        value,
+        expect: Expect::Absent,
+    };
+    records
+        .apply(vec![change])
+        .await
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 impl Sites for Deployment {
@@ -294,7 +348,10 @@ impl keystead_jobs::Regions for Deployment {
 impl Health for Deployment {
     fn ready(&self) -> Result<(), String> {
         self.log.health().map_err(|error| error.to_string())?;
-        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        let supervisor = self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match supervisor.as_ref().map(Supervisor::state) {
             Some(SupervisorState::Up) => Ok(()),
             _ => Err("the HSM process is not up".to_owned()),

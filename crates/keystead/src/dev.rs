@@ -15,9 +15,11 @@ use crate::running::{self, Plan};
 
 /// Options of `keystead dev`.
 #[derive(clap::Args)]
-#[command(after_help = "Credentials: access key id `test` with secret `test` is the root user of \
+#[command(
+    after_help = "Credentials: access key id `test` with secret `test` is the root user of \
     account 000000000000; any 12 digits with secret `test` are the root user of that account. Any \
-    Region works. Signatures are checked all the same.")]
+    Region works. Signatures are checked all the same."
+)]
 pub(crate) struct Options {
     /// Where to listen; loopback only.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]
@@ -32,13 +34,22 @@ pub(crate) struct Options {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { listen, data_dir, workers } = options;
+    let Options {
+        listen,
+        data_dir,
+        workers,
+    } = options;
     if !listen.ip().is_loopback() {
         return Err(format!(
             "`dev` has well-known credentials and listens on loopback only, not on {listen}. For anything else: keystead init, then keystead serve."
         ));
     }
-    logging::start(Format::Text, "warn");
+    let level = if data_dir.is_some() {
+        "warn"
+    } else {
+        logging::MAKING
+    };
+    logging::start(Format::Text, level);
     let temporary = match data_dir {
         Some(_) => None,
         None => Some(
@@ -67,13 +78,20 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         ports: workers + 1,
         durability: Durability::Write,
     })?;
-    let plan =
-        Plan { deployment, ports, server, host_names: Vec::new(), clock_skew_minutes: 5 };
+    let plan = Plan {
+        deployment,
+        ports,
+        server,
+        host_names: Vec::new(),
+        clock_skew_minutes: 5,
+    };
     let prepare = async |deployment: &Deployment| {
         deployment.open_known().await?;
         Ok(DevelopmentDirectory::default())
     };
-    running::run(plan, prepare, |addresses| announce(addresses, data_dir.as_ref()))
+    running::run(plan, prepare, |addresses| {
+        announce(addresses, data_dir.as_ref())
+    })
 }
 
 fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {
@@ -82,7 +100,9 @@ fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {
         |dir| format!("keys are kept in {}", dir.display()),
     );
     for address in addresses {
-        say(format!("listening on http://{address} ({kept})\n\nPaste into another terminal:\n"));
+        say(format!(
+            "listening on http://{address} ({kept})\n\nPaste into another terminal:\n"
+        ));
         say(format!(
             "export AWS_ENDPOINT_URL_KMS=http://{address}\n\
              export AWS_ACCESS_KEY_ID=test\n\

@@ -41,8 +41,12 @@ const SECRET_RANDOM_BYTES: u16 = 32;
 
 /// Makes the data directory and tells the person what is theirs to keep.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let Options { data_dir, regions, account } = options;
-    logging::start(Format::Text, "warn");
+    let Options {
+        data_dir,
+        regions,
+        account,
+    } = options;
+    logging::start(Format::Text, logging::MAKING);
     let home = regions.first().cloned().ok_or("name a Region")?;
     let dir = DataDir::open(&data_dir, IfMissing::Create)?;
     let (root_key, config_file) = (dir.root_key(), dir.config());
@@ -82,14 +86,21 @@ fn make(
         for region in regions {
             deployment.open_region(region).await?;
         }
-        let random = Command::GenerateRandom { length: SECRET_RANDOM_BYTES };
-        let outcome = WallClient.call(random).await.map_err(|error| error.to_string())?;
+        let random = Command::GenerateRandom {
+            length: SECRET_RANDOM_BYTES,
+        };
+        let outcome = WallClient
+            .call(random)
+            .await
+            .map_err(|error| error.to_string())?;
         let Ok(Reply::Plaintext(random)) = outcome.result else {
             return Err("the HSM process gave no randomness".to_owned());
         };
         let key = new_access_key(&**deployment.entropy(), &random)
             .ok_or("the HSM process gave too little randomness")?;
-        let records = deployment.records(home).ok_or("the home Region has no store")?;
+        let records = deployment
+            .records(home)
+            .ok_or("the home Region has no store")?;
         let now = deployment.clock().now();
         store_access_key(&records, &WallClient, home, account, &key, now)
             .await
@@ -101,7 +112,11 @@ fn make(
 fn write_config(path: &Path, text: &str) -> Result<(), String> {
     let write = || {
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };

@@ -36,7 +36,12 @@ impl DataDir {
             ));
         }
         let file = path.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&file);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&file);
         let lock = lock.map_err(|error| {
             format!("cannot write to the data directory {shown}: {error}. Check who owns it and its rights.")
         })?;
@@ -46,7 +51,10 @@ impl DataDir {
             ),
             fs::TryLockError::Error(error) => format!("cannot lock {}: {error}", file.display()),
         })?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The default place of the root key.

@@ -1,7 +1,7 @@
 //! Logs for the operator. They never hold a secret: secrets have no text form.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -15,12 +15,18 @@ pub(crate) enum Format {
     Text,
 }
 
+/// The level at which a deployment is made: that its audit log is new is no news then.
+pub(crate) const MAKING: &str = "warn,keystead_audit::log=error";
+
 /// Starts logging to standard error. `KEYSTEAD_LOG` sets the level, as in `info` or
 /// `keystead_wall=debug`.
 pub(crate) fn start(format: Format, default_level: &str) {
-    let filter = EnvFilter::try_from_env("KEYSTEAD_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(default_level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::try_from_env("KEYSTEAD_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         Format::Json => builder.json().flatten_event(true).init(),
         Format::Text => builder.with_target(false).compact().init(),

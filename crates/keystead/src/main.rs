@@ -22,7 +22,12 @@ use clap::{Parser, Subcommand};
 /// For real:    keystead init --data-dir /var/lib/keystead --region eu-central-1
 ///              keystead serve --config /var/lib/keystead/keystead.toml
 #[derive(Parser)]
-#[command(name = "keystead", version, verbatim_doc_comment, arg_required_else_help = true)]
+#[command(
+    name = "keystead",
+    version,
+    verbatim_doc_comment,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

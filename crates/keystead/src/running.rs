@@ -58,50 +58,68 @@ where
     C: Credentials + 'static,
     P: AsyncFnOnce(&Deployment) -> Result<C, String> + Send + 'static,
 {
-    let Plan { deployment, mut ports, server, host_names, clock_skew_minutes } = plan;
+    let Plan {
+        deployment,
+        mut ports,
+        server,
+        host_names,
+        clock_skew_minutes,
+    } = plan;
     let (stop, stopping) = watch::channel(false);
     let own_port = ports.pop().ok_or("no connection to the HSM process")?;
     let (ready, is_ready) = mpsc::sync_channel(1);
-    let reload = server.reload_handle();
+    let certificates = server.reload_handle();
+    let reload = move || match certificates.reload() {
+        Ok(()) => tracing::info!("certificates read again"),
+        Err(error) => tracing::error!(%error, "the certificates stay as they are"),
+    };
     let clockwork = {
         let (deployment, stopping) = (deployment.clone(), stopping.clone());
-        thread::Builder::new().name("clockwork".to_owned()).spawn(move || {
-            let runtime = match keystead_wall::client::worker_runtime() {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(ready.send(Err(error.to_string()))),
-            };
-            runtime.block_on(async move {
-                let worker = match Worker::enter(own_port) {
-                    Ok(worker) => worker,
+        thread::Builder::new()
+            .name("clockwork".to_owned())
+            .spawn(move || {
+                let runtime = match keystead_wall::client::worker_runtime() {
+                    Ok(runtime) => runtime,
                     Err(error) => return drop(ready.send(Err(error.to_string()))),
                 };
-                let signals = match tokio::spawn(signals(stop, move || reload.reload())).await {
-                    Ok(Ok(signals)) => signals,
-                    Ok(Err(error)) => return drop(ready.send(Err(error.to_string()))),
-                    Err(error) => return drop(ready.send(Err(error.to_string()))),
-                };
-                let prepared = prepare(&deployment).await;
-                let go = prepared.is_ok();
-                drop(ready.send(prepared));
-                if go {
-                    let mut stopping = stopping;
-                    let stop = async move { drop(stopping.wait_for(|stop| *stop).await) };
-                    keystead_jobs::run(deployment, stop).await;
-                }
-                signals.abort();
-                drop(worker);
-            });
-        })
+                runtime.block_on(async move {
+                    let worker = match Worker::enter(own_port) {
+                        Ok(worker) => worker,
+                        Err(error) => return drop(ready.send(Err(error.to_string()))),
+                    };
+                    let signals = match tokio::spawn(signals(stop, reload)).await {
+                        Ok(Ok(signals)) => signals,
+                        Ok(Err(error)) => return drop(ready.send(Err(error.to_string()))),
+                        Err(error) => return drop(ready.send(Err(error.to_string()))),
+                    };
+                    let prepared = prepare(&deployment).await;
+                    let go = prepared.is_ok();
+                    drop(ready.send(prepared));
+                    if go {
+                        let mut stopping = stopping;
+                        let stop = async move { drop(stopping.wait_for(|stop| *stop).await) };
+                        keystead_jobs::run(deployment, stop).await;
+                    }
+                    signals.abort();
+                    drop(worker);
+                });
+            })
     };
     let clockwork = clockwork.map_err(|error| format!("cannot start a thread: {error}"))?;
-    let prepared = is_ready.recv().unwrap_or_else(|_| Err("the start was interrupted".to_owned()));
+    let prepared = is_ready
+        .recv()
+        .unwrap_or_else(|_| Err("the start was interrupted".to_owned()));
     let served = prepared.and_then(|credentials| {
         announce(server.local_addrs());
         let service = service(&deployment, credentials, host_names, clock_skew_minutes)?;
         let hooks = hooks(&deployment, ports);
-        server.run(service, hooks, stopping).map_err(|error| error.to_string())
+        server
+            .run(service, hooks, stopping)
+            .map_err(|error| error.to_string())
     });
-    let ended = clockwork.join().map_err(|_| "the clockwork thread panicked".to_owned());
+    let ended = clockwork
+        .join()
+        .map_err(|_| "the clockwork thread panicked".to_owned());
     deployment.shutdown();
     served.and(ended)
 }
@@ -116,8 +134,11 @@ fn service<C: Credentials + 'static>(
     let settings = Settings::new(SERVICES, move |region| served.accepts(region))
         .and_then(|settings| settings.with_skew_millis(i64::from(clock_skew_minutes) * 60_000))
         .map_err(|error| error.to_string())?;
-    let settings =
-        if host_names.is_empty() { settings } else { settings.with_hosts(host_names) };
+    let settings = if host_names.is_empty() {
+        settings
+    } else {
+        settings.with_hosts(host_names)
+    };
     Ok(Service::new(ServiceParts {
         sites: deployment.clone(),
         verifier: Verifier::new(settings),
@@ -138,7 +159,9 @@ fn hooks(deployment: &Arc<Deployment>, ports: Vec<WorkerPort>) -> Hooks {
             let port = ports.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match port.map(Worker::enter) {
                 Some(Ok(worker)) => WORKER.set(Some(worker)),
-                Some(Err(error)) => tracing::error!(%error, "a worker cannot reach the HSM process"),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "a worker cannot reach the HSM process")
+                }
                 None => tracing::error!("more workers than connections to the HSM process"),
             }
             log.register_worker();

@@ -34,18 +34,22 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let file = File::read(&options.config)?;
     let regions = file.parsed_regions()?;
-    let home = regions.first().cloned().ok_or("the configuration names no Region")?;
+    let home = regions
+        .first()
+        .cloned()
+        .ok_or("the configuration names no Region")?;
     let address = options.listen.unwrap_or(file.listen.address);
-    if file.tls.is_none()
-        && !address.ip().is_loopback()
-        && !file.listen.plain_http_beyond_loopback
+    if file.tls.is_none() && !address.ip().is_loopback() && !file.listen.plain_http_beyond_loopback
     {
         return Err(format!(
             "without TLS only loopback is served, not {address}. Add [tls] to the configuration, or, behind a proxy that ends TLS, set listen.plain_http_beyond_loopback = true."
         ));
     }
     logging::start(file.log.format, &file.log.level);
-    let workers = options.workers.or(file.workers).unwrap_or_else(running::default_workers);
+    let workers = options
+        .workers
+        .or(file.workers)
+        .unwrap_or_else(running::default_workers);
     if !(1..=64).contains(&workers) {
         return Err(format!("workers = {workers} is not between 1 and 64"));
     }
@@ -57,7 +61,10 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         }),
         workers: usize::from(workers),
     })?;
-    let dir = DataDir::open(options.data_dir.as_ref().unwrap_or(&file.data_dir), IfMissing::Refuse)?;
+    let dir = DataDir::open(
+        options.data_dir.as_ref().unwrap_or(&file.data_dir),
+        IfMissing::Refuse,
+    )?;
     let (deployment, ports) = Deployment::open(Opening {
         root_key: file.root.key_file.unwrap_or_else(|| dir.root_key()),
         create_root: false,
@@ -78,9 +85,14 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     };
     let prepare = async move |deployment: &Deployment| {
         for region in &regions {
-            deployment.open_region(region).await.map_err(|error| format!("Region {region}: {error}"))?;
+            deployment
+                .open_region(region)
+                .await
+                .map_err(|error| format!("Region {region}: {error}"))?;
         }
-        let records = deployment.records(&home).ok_or("the home Region has no store")?;
+        let records = deployment
+            .records(&home)
+            .ok_or("the home Region has no store")?;
         StoredDirectory::load(&records, &WallClient, &home)
             .await
             .map_err(|error| error.to_string())
