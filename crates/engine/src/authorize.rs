@@ -11,9 +11,12 @@ use crate::lookup::Stage;
 
 /// How the request named the key; refusals are worded accordingly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum Subject<'a> {
     /// By a `KeyId` member.
-    Named,
+    Named {
+        /// Its alias, if it was named by one.
+        alias: Option<&'a AliasName>,
+    },
     /// By a ciphertext only.
     Ciphertext,
 }
@@ -34,7 +37,7 @@ pub(crate) fn key(
     stage: &Stage<'_>,
     action: &'static str,
     key: &KeyEntry,
-    subject: Subject,
+    subject: Subject<'_>,
 ) -> Result<(), Fault> {
     let Err(reason) = decide(stage, action, key) else {
         return Ok(());
@@ -42,8 +45,17 @@ pub(crate) fn key(
     let own = key.record().account == stage.caller.account;
     Err(match (subject, own) {
         (Subject::Ciphertext, _) => unreachable_ciphertext(stage, action),
-        (Subject::Named, true) => denied(stage, action, key.arn_text(), reason),
-        (Subject::Named, false) => stranger(stage, action, key.arn_text()),
+        (Subject::Named { .. }, true) => denied(stage, action, key.arn_text(), reason),
+        (Subject::Named { alias: None }, false) => stranger(stage, action, key.arn_text()),
+        // The key behind another account's alias is not for the caller to learn.
+        (Subject::Named { alias: Some(name) }, false) => {
+            let arn = AliasArn {
+                region: key.arn().region.clone(),
+                account: key.arn().account,
+                name: name.clone(),
+            };
+            stranger(stage, action, &arn.to_string())
+        }
     })
 }
 

@@ -29,6 +29,23 @@ pub struct Stage<'s> {
 /// Where a request's words point: an account and a key id, or nothing that exists.
 struct Pointer {
     arn: KeyArn,
+    /// The alias by which the request named the key.
+    alias: Option<AliasName>,
+}
+
+impl Pointer {
+    /// The ARN of what the request named: all that a stranger may learn is what they said.
+    fn named(&self) -> String {
+        match &self.alias {
+            None => self.arn.to_string(),
+            Some(name) => AliasArn {
+                region: self.arn.region.clone(),
+                account: self.arn.account,
+                name: name.clone(),
+            }
+            .to_string(),
+        }
+    }
 }
 
 /// Looks a key up and authorizes the caller for `action` on it.
@@ -88,17 +105,18 @@ async fn named(
     } = &pointer.arn;
     let own = *account == stage.caller.account;
     if !own && cross_account == CrossAccount::Refused {
-        return Err(authorize::stranger(stage, action, &pointer.arn.to_string()));
+        return Err(authorize::stranger(stage, action, &pointer.named()));
     }
     let key = stage.site.key(*account, *key_id, stage.freshness).await?;
     match key {
         Some(key) => {
-            authorize::key(stage, action, &key, Subject::Named)?;
+            let alias = pointer.alias.as_ref();
+            authorize::key(stage, action, &key, Subject::Named { alias })?;
             stage.entry.resource(key.arn().clone());
             Ok(key)
         }
         None if own => Err(not_found(&pointer.arn)),
-        None => Err(authorize::stranger(stage, action, &pointer.arn.to_string())),
+        None => Err(authorize::stranger(stage, action, &pointer.named())),
     }
 }
 
@@ -136,6 +154,7 @@ async fn point(
             account,
             key_id,
         },
+        alias: None,
     };
     let reference = match KeyReference::parse(text) {
         Ok(reference) => reference,
@@ -161,7 +180,10 @@ async fn point(
         .alias_target(account, &name, stage.freshness)
         .await?
     {
-        Some(key_id) => Ok(local(account, key_id)),
+        Some(key_id) => Ok(Pointer {
+            alias: Some(name),
+            ..local(account, key_id)
+        }),
         None if account == stage.caller.account => Err(alias_not_found(stage.site, account, &name)),
         None => {
             let arn = AliasArn {
@@ -261,7 +283,7 @@ pub(crate) async fn alias_target(
     let Some(key) = stage.site.key(*account, *target, stage.freshness).await? else {
         return Ok(None);
     };
-    authorize::key(stage, action, &key, Subject::Named)?;
+    authorize::key(stage, action, &key, Subject::Named { alias: None })?;
     stage.entry.resource(key.arn().clone());
     Ok(Some(key))
 }
@@ -270,7 +292,7 @@ pub(crate) async fn alias_target(
 ///
 /// Errors: InvalidArnException for aliases; NotFoundException for what the account does not have.
 pub(crate) async fn own_key(stage: &mut Stage<'_>, text: &str) -> Result<KeyId, Fault> {
-    let Pointer { arn } = point(stage, Identifier::KeyOnly, "kms:ListAliases", text).await?;
+    let Pointer { arn, .. } = point(stage, Identifier::KeyOnly, "kms:ListAliases", text).await?;
     let own = arn.account == stage.caller.account;
     let known = own
         && stage
