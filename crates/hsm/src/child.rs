@@ -1,5 +1,6 @@
 //! The life of the HSM process.
 
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -134,11 +135,16 @@ fn serve(
     if prepared.send(sandbox::set_priority(lane.kind)).is_err() || gate.recv().is_err() {
         return;
     }
-    if let Err(error) = serve_lane(lane.socket, |command| core.execute(&command)) {
-        log("error", &format!("lane {}: {error}", lane.number));
-        // A front end that breaks the protocol, or a socket that fails: begin anew rather than
-        // go on with a lane less.
-        std::process::exit(i32::from(EXIT_BROKEN));
+    match serve_lane(lane.socket, |command| core.execute(&command)) {
+        // The front end's worker is gone; the other lanes go on.
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}
+        Err(error) => {
+            log("error", &format!("lane {}: {error}", lane.number));
+            // A front end that breaks the protocol, or a socket that fails: begin anew rather
+            // than go on with a lane less.
+            std::process::exit(i32::from(EXIT_BROKEN));
+        }
     }
 }
 
