@@ -2,13 +2,14 @@
 //! is due get new material. Both are committed and audited like a request, as events of the
 //! service itself.
 
+use keystead_audit::Entry;
 use keystead_store::records::{KeyRecord, Material, Rotation, WrappedKeyBytes};
 use keystead_store::{Change, DueKind, StoreError, Versioned};
 use keystead_types::{Fault, KeyArn, KeyState};
-use keystead_wall::{Command, KeyBinding, Reply};
+use keystead_wall::{Command, KeyBinding, Outcome, Reply};
 
 use crate::limits::DUE_BATCH;
-use crate::ready::{refused, unanswered, wrong_reply};
+use crate::ready::{noted, refused, unanswered, wrong_reply};
 use crate::site::Site;
 
 /// What one run did.
@@ -22,45 +23,79 @@ pub struct Due {
     pub more: bool,
 }
 
-/// Does what is due by now, a bounded part of it.
+/// Does what is due by now, a bounded part of it. A key that cannot be done stays due and does
+/// not hold up those behind it.
 ///
-/// Errors: storage or HSM failures; what was done before stays done, the rest stays due.
+/// Errors: the first failure of storage or HSM, after all that could be done was done; the rest
+/// stays due.
 pub async fn run_due(site: &Site) -> Result<Due, Fault> {
     site.sweep_outbox().await.map_err(Fault::internal)?;
-    let found = site
-        .records()
-        .due_before(site.now(), DUE_BATCH)
-        .await
-        .map_err(Fault::internal)?;
-    let (found, more) = found;
-    let mut done = Due {
-        more,
-        ..Due::default()
-    };
-    for due in found {
-        let stored = site
-            .records()
-            .key(due.account, due.key_id)
-            .await
-            .map_err(Fault::internal)?;
-        let Some(stored) = stored else { continue };
-        let outcome = match due.kind {
-            DueKind::Deletion => destroy(site, stored).await,
-            DueKind::Rotation => rotate(site, stored).await,
-        };
-        match (outcome?, due.kind) {
-            (Step::Done, DueKind::Deletion) => done.destroyed += 1,
-            (Step::Done, DueKind::Rotation) => done.rotated += 1,
-            (Step::NotNow, _) => {}
+    let now = site.now();
+    let mut run = Run::default();
+    let mut after = None;
+    loop {
+        let page = site.records().due_page(now, after.as_ref(), DUE_BATCH);
+        let (found, more) = page.await.map_err(Fault::internal)?;
+        for due in &found {
+            run.one(site, due).await;
+        }
+        after = found.into_iter().last();
+        run.done.more = more;
+        if !more || run.done.destroyed + run.done.rotated >= DUE_BATCH {
+            break;
         }
     }
-    Ok(done)
+    run.failed.map_or(Ok(run.done), Err)
+}
+
+#[derive(Default)]
+struct Run {
+    done: Due,
+    /// The first failure.
+    failed: Option<Fault>,
+    /// The HSM process gave no answer: no other rotation of this run would get one.
+    silent: bool,
+}
+
+impl Run {
+    async fn one(&mut self, site: &Site, due: &keystead_store::Due) {
+        if self.silent && due.kind == DueKind::Rotation {
+            return;
+        }
+        match step(site, due).await {
+            Ok(Step::Done) if due.kind == DueKind::Deletion => self.done.destroyed += 1,
+            Ok(Step::Done) => self.done.rotated += 1,
+            Ok(Step::NotNow) => {}
+            Ok(Step::Silent(fault)) => {
+                self.silent = true;
+                self.note(due, fault);
+            }
+            Err(fault) => self.note(due, fault),
+        }
+    }
+
+    fn note(&mut self, due: &keystead_store::Due, fault: Fault) {
+        let (key_id, kind) = (due.key_id, due.kind);
+        tracing::error!(%key_id, ?kind, ?fault, "what is due for a key could not be done");
+        self.failed.get_or_insert(fault);
+    }
 }
 
 enum Step {
     Done,
     /// Not due after all, or changed meanwhile: the next run looks again.
     NotNow,
+    /// The HSM process gave no answer.
+    Silent(Fault),
+}
+
+async fn step(site: &Site, due: &keystead_store::Due) -> Result<Step, Fault> {
+    let stored = site.records().key(due.account, due.key_id).await;
+    match (stored.map_err(Fault::internal)?, due.kind) {
+        (None, _) => Ok(Step::NotNow),
+        (Some(stored), DueKind::Deletion) => destroy(site, stored).await,
+        (Some(stored), DueKind::Rotation) => rotate(site, stored).await,
+    }
 }
 
 /// Removes the key, its material, aliases and tags for good.
@@ -84,7 +119,10 @@ async fn destroy(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Faul
         key_id,
         previous,
     }];
-    commit(site, "DeleteKey", arn(site, &record), None, changes).await
+    let arn = arn(site, &record);
+    let mut entry = site.trail().service_event("DeleteKey", account, None);
+    entry.resource(arn);
+    commit(site, entry, changes).await
 }
 
 /// Gives the key new material and sets the next date.
@@ -114,15 +152,38 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
         origin: record.origin,
         material_id: old,
     };
-    let call = site.hsm().call(Command::GenerateKey { binding: &binding });
-    let reply = call.await.map_err(unanswered)?.result.map_err(refused)?;
-    let Reply::NewKey {
-        material_id,
-        wrapped,
-    } = reply
-    else {
-        return Err(wrong_reply());
+    let arn = arn(site, &record);
+    let event = |receipt, details: Option<String>| {
+        let details = details.map(String::into_bytes);
+        let mut entry = site
+            .trail()
+            .service_event("RotateKey", record.account, details);
+        entry.resource(arn.clone());
+        entry.receipt(noted(receipt));
+        entry
     };
+    let call = site.hsm().call(Command::GenerateKey { binding: &binding });
+    let Outcome { result, receipt } = match call.await {
+        Ok(outcome) => outcome,
+        Err(error) => return Ok(Step::Silent(unanswered(error))),
+    };
+    let (material_id, wrapped) = match result.map_err(refused) {
+        Ok(Reply::NewKey {
+            material_id,
+            wrapped,
+        }) => (material_id, wrapped),
+        other => {
+            // The HSM counted the command, so it has its record.
+            let fault = other.err().unwrap_or_else(wrong_reply);
+            let settled = event(receipt, None).settle::<Step>(Err(fault));
+            return settled.publish().await.into_outcome();
+        }
+    };
+    let details = format!(
+        r#"{{"keyId":"{arn}","rotationType":"AUTOMATIC","keyOrigin":"{}","previousKeyMaterialId":"{old}","currentKeyMaterialId":"{material_id}"}}"#,
+        record.origin
+    );
+    let entry = event(receipt, Some(details));
     let wrapped = WrappedKeyBytes(wrapped.0);
     record.push_current(Material::rotated(
         material_id,
@@ -133,16 +194,11 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
     if let Some(rotation) = &mut record.rotation {
         rotation.next = now.plus_days(rotation.period_days);
     }
-    let arn = arn(site, &record);
-    let details = format!(
-        r#"{{"keyId":"{arn}","rotationType":"AUTOMATIC","keyOrigin":"{}","previousKeyMaterialId":"{old}","currentKeyMaterialId":"{material_id}"}}"#,
-        record.origin
-    );
     let changes = vec![Change::PutKey {
         record,
         previous: Some(previous),
     }];
-    commit(site, "RotateKey", arn, Some(details), changes).await
+    commit(site, entry, changes).await
 }
 
 fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
@@ -153,16 +209,8 @@ fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
     }
 }
 
-async fn commit(
-    site: &Site,
-    event: &'static str,
-    arn: KeyArn,
-    details: Option<String>,
-    mut changes: Vec<Change>,
-) -> Result<Step, Fault> {
-    let details = details.map(String::into_bytes);
-    let mut entry = site.trail().service_event(event, arn.account, details);
-    entry.resource(arn);
+/// Makes the changes and the record of them durable in one batch, then publishes the record.
+async fn commit(site: &Site, entry: Entry, mut changes: Vec<Change>) -> Result<Step, Fault> {
     let event_id = entry.event_id();
     let settled = entry.settle(Ok(()));
     let outbox = settled.outbox();
@@ -180,9 +228,10 @@ async fn commit(
             settled.withdraw();
             Ok(Step::NotNow)
         }
+        // Nobody knows whether it happened. If it did, the outbox tells it.
         Err(error) => {
-            settled.withdraw();
-            Err(Fault::internal(error))
+            let failed = settled.revise(Fault::internal(error));
+            failed.publish().await.into_outcome().map(|()| Step::NotNow)
         }
     }
 }

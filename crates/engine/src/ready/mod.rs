@@ -9,7 +9,7 @@ mod key;
 use keystead_audit::ReceiptNote;
 use keystead_store::Change;
 use keystead_types::{Caller, Fault, FaultKind, Timestamp};
-use keystead_wall::{Command, Outcome, Refusal, Reply, WallError};
+use keystead_wall::{Command, Outcome, Receipt, Refusal, Reply, WallError};
 
 use crate::lookup::Stage;
 use crate::marker::Scope;
@@ -173,19 +173,24 @@ impl<'s, T: Target> Ready<'s, T> {
     async fn ask(&mut self, command: Command<'_>) -> Result<Reply, Fault> {
         let call = self.stage.site.hsm().call(command);
         let Outcome { result, receipt } = call.await.map_err(unanswered)?;
-        let keystead_wall::Receipt {
-            epoch,
-            lane,
-            counter,
-            digest,
-        } = receipt;
-        self.stage.entry.receipt(ReceiptNote {
-            epoch,
-            lane,
-            counter,
-            digest,
-        });
+        self.stage.entry.receipt(noted(receipt));
         result.map_err(refused)
+    }
+}
+
+/// A receipt as the audit trail keeps it.
+pub(crate) fn noted(receipt: Receipt) -> ReceiptNote {
+    let Receipt {
+        epoch,
+        lane,
+        counter,
+        digest,
+    } = receipt;
+    ReceiptNote {
+        epoch,
+        lane,
+        counter,
+        digest,
     }
 }
 
