@@ -1,5 +1,6 @@
 //! Read-through memory of keys and aliases. A change is visible to every later request before
-//! the call that made it returns: commits invalidate first and answer then.
+//! the call that made it returns: from before a commit begins until its end is known, nothing of
+//! what it changes is kept.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -7,7 +8,8 @@ use std::sync::{PoisonError, RwLock};
 
 const SHARDS: usize = 16;
 
-/// A bounded map whose inserts lose against invalidations that happened since the value was read.
+/// A bounded map whose inserts lose against invalidations that happened since the value was read,
+/// and that keeps nothing of what is barred.
 pub(crate) struct Cache<K, V> {
     shards: [RwLock<Shard<K, V>>; SHARDS],
     hasher: RandomState,
@@ -17,6 +19,9 @@ pub(crate) struct Cache<K, V> {
 struct Shard<K, V> {
     entries: HashMap<K, V>,
     invalidations: u64,
+    /// What commits on their way may change, and how many commits. One that nobody saw the end of
+    /// counts for good: its key is read from the store until a restart.
+    barred: HashMap<K, usize>,
 }
 
 /// Taken before a read of the store; stale as soon as anything of its shard is invalidated.
@@ -30,6 +35,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
                 RwLock::new(Shard {
                     entries: HashMap::new(),
                     invalidations: 0,
+                    barred: HashMap::new(),
                 })
             }),
             hasher: RandomState::new(),
@@ -70,7 +76,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             .shard(&key)
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if shard.invalidations != ticket.0 {
+        if shard.invalidations != ticket.0 || shard.barred.contains_key(&key) {
             return;
         }
         if shard.entries.len() >= self.shard_capacity {
@@ -80,13 +86,39 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         shard.entries.insert(key, value);
     }
 
-    pub(crate) fn invalidate(&self, key: &K) {
+    /// Forgets a value and keeps none until [`Self::admit`].
+    pub(crate) fn bar(&self, key: &K) {
         let mut shard = self
             .shard(key)
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         shard.invalidations += 1;
         shard.entries.remove(key);
+        *shard.barred.entry(key.clone()).or_default() += 1;
+    }
+
+    /// Takes one [`Self::bar`] back. What was read before is not kept.
+    pub(crate) fn admit(&self, key: &K) {
+        let mut shard = self
+            .shard(key)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.invalidations += 1;
+        let left = shard.barred.get(key).map_or(0, |count| count - 1);
+        if left == 0 {
+            shard.barred.remove(key);
+        } else {
+            shard.barred.insert(key.clone(), left);
+        }
+    }
+
+    /// Forgets every value that is `gone`; takes as long as there are values.
+    pub(crate) fn forget(&self, gone: impl Fn(&K, &V) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.invalidations += 1;
+            shard.entries.retain(|key, value| !gone(key, value));
+        }
     }
 }
 
@@ -98,13 +130,50 @@ mod tests {
     fn a_value_read_before_an_invalidation_is_not_kept() {
         let cache = Cache::new(64);
         let ticket = cache.ticket(&1);
-        cache.invalidate(&1);
+        cache.bar(&1);
+        cache.admit(&1);
         cache.insert(1, "stale", ticket);
         assert_eq!(cache.get(&1), None);
         cache.insert(1, "fresh", cache.ticket(&1));
         assert_eq!(cache.get(&1), Some("fresh"));
-        cache.invalidate(&1);
+        cache.bar(&1);
+        cache.admit(&1);
         assert_eq!(cache.get(&1), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_while_any_commit_is_on_its_way() {
+        let cache = Cache::new(64);
+        cache.bar(&1);
+        cache.bar(&1);
+        for commits_left in [2, 1] {
+            let ticket = cache.ticket(&1);
+            cache.insert(1, "unsure", ticket);
+            assert_eq!(cache.get(&1), None, "{commits_left}");
+            cache.admit(&1);
+            cache.insert(1, "unsure", ticket);
+            assert_eq!(cache.get(&1), None, "{commits_left}");
+        }
+        cache.insert(1, "sure", cache.ticket(&1));
+        assert_eq!(cache.get(&1), Some("sure"));
+    }
+
+    #[test]
+    fn values_are_forgotten_by_what_they_are() {
+        let cache = Cache::new(64);
+        for key in 0..4 {
+            cache.insert(key, key % 2, cache.ticket(&key));
+        }
+        let tickets = [0, 1].map(|key| (key, cache.ticket(&key)));
+        cache.forget(|_, value| *value == 1);
+        assert_eq!(
+            [0, 1, 2, 3].map(|key| cache.get(&key)),
+            [Some(0), None, Some(0), None]
+        );
+        for (key, ticket) in tickets {
+            cache.insert(key, 1, ticket);
+            assert_ne!(cache.get(&key), Some(1), "read before");
+        }
     }
 
     #[test]

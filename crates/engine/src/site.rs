@@ -159,43 +159,15 @@ impl Site {
             .map_err(Fault::internal)
     }
 
-    /// Makes changes durable together and forgets what they outdate, before it returns. Whether
-    /// the commit succeeded or not: after a failure the stored state is unknown.
+    /// Makes changes durable together; memory has nothing of what they outdate when it returns.
+    /// A commit whose end is unknown (it failed, or nobody waited for it) may still happen later,
+    /// so that what it changes is not kept in memory any more.
     pub(crate) async fn commit(&self, mut changes: Vec<Change>) -> Result<Revision, StoreError> {
-        let published = std::mem::take(
-            &mut *self
-                .published
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        let outdated: Vec<_> = changes.iter().filter_map(Outdated::of).collect();
-        changes.extend(
-            published
-                .iter()
-                .map(|id| Change::OutboxDelete { event_id: *id }),
-        );
-        let counted: Vec<_> = changes.iter().filter_map(key_count_change).collect();
+        let underway = Underway::begin(self, &changes);
+        let swept = underway.published.iter();
+        changes.extend(swept.map(|id| Change::OutboxDelete { event_id: *id }));
         let result = self.records().apply(changes).await;
-        let mut counts = self.counts();
-        for (account, delta) in counted {
-            match (counts.get_mut(&account), &result) {
-                (Some(count), Ok(_)) => *count = count.saturating_add_signed(delta),
-                _ => drop(counts.remove(&account)),
-            }
-        }
-        drop(counts);
-        for outdated in outdated {
-            match outdated {
-                Outdated::Key(account, key_id) => self.keys.invalidate(&(account, key_id)),
-                Outdated::Alias(account, name) => self.aliases.invalidate(&(account, name)),
-            }
-        }
-        if result.is_err() {
-            self.published
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(published);
-        }
+        underway.end(&result);
         result
     }
 
@@ -224,25 +196,92 @@ impl Site {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a record of the outbox is in the log, so that the next commit removes it.
-    pub(crate) fn published(&self, event_id: RequestId) {
+    fn published_ids(&self) -> MutexGuard<'_, Vec<RequestId>> {
         self.published
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(event_id);
+    }
+
+    /// Notes that a record of the outbox is in the log, so that the next commit removes it.
+    pub(crate) fn published(&self, event_id: RequestId) {
+        self.published_ids().push(event_id);
     }
 
     /// Removes from the outbox what the log has. For quiet times and for shutdown.
     pub(crate) async fn sweep_outbox(&self) -> Result<(), StoreError> {
-        let idle = self
-            .published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty();
-        if idle {
+        if self.published_ids().is_empty() {
             Ok(())
         } else {
             self.commit(Vec::new()).await.map(|_| ())
+        }
+    }
+}
+
+/// A commit on its way. Dropped before its end, it leaves its records barred from memory.
+struct Underway<'s> {
+    site: &'s Site,
+    outdated: Vec<Outdated>,
+    counted: Vec<(AccountId, isize)>,
+    /// Records of the outbox that go with this commit.
+    published: Vec<RequestId>,
+}
+
+impl<'s> Underway<'s> {
+    fn begin(site: &'s Site, changes: &[Change]) -> Self {
+        let outdated: Vec<_> = changes.iter().filter_map(Outdated::of).collect();
+        for one in &outdated {
+            match one {
+                Outdated::Key(name) | Outdated::Removed(name) => site.keys.bar(name),
+                Outdated::Alias(name) => site.aliases.bar(name),
+            }
+        }
+        Self {
+            site,
+            outdated,
+            counted: changes.iter().filter_map(key_count_change).collect(),
+            published: std::mem::take(&mut *site.published_ids()),
+        }
+    }
+
+    fn end(mut self, result: &Result<Revision, StoreError>) {
+        let site = self.site;
+        if result.is_ok() {
+            self.published.clear();
+            let mut counts = site.counts();
+            for (account, delta) in std::mem::take(&mut self.counted) {
+                if let Some(count) = counts.get_mut(&account) {
+                    *count = count.saturating_add_signed(delta);
+                }
+            }
+        }
+        if !matches!(result, Ok(_) | Err(StoreError::Conflict)) {
+            return;
+        }
+        for one in std::mem::take(&mut self.outdated) {
+            match one {
+                Outdated::Key(name) => site.keys.admit(&name),
+                Outdated::Alias(name) => site.aliases.admit(&name),
+                Outdated::Removed(name) => {
+                    site.keys.admit(&name);
+                    // Its aliases went with it.
+                    let (account, key_id) = name;
+                    let of_it = |alias: &(AccountId, AliasName), target: &KeyId| {
+                        alias.0 == account && *target == key_id
+                    };
+                    site.aliases.forget(of_it);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        // To be removed by the next commit; to remove them twice does no harm.
+        self.site.published_ids().append(&mut self.published);
+        let mut counts = self.site.counts();
+        for (account, _) in &self.counted {
+            counts.remove(account);
         }
     }
 }
@@ -261,21 +300,24 @@ fn key_count_change(change: &Change) -> Option<(AccountId, isize)> {
 
 /// What a change makes stale.
 enum Outdated {
-    Key(AccountId, KeyId),
-    Alias(AccountId, AliasName),
+    Key((AccountId, KeyId)),
+    Removed((AccountId, KeyId)),
+    Alias((AccountId, AliasName)),
 }
 
 impl Outdated {
     fn of(change: &Change) -> Option<Self> {
         match change {
-            Change::PutKey { record, .. } => Some(Self::Key(record.account, record.key_id)),
+            Change::PutKey { record, .. } => Some(Self::Key((record.account, record.key_id))),
             Change::RemoveKey {
                 account, key_id, ..
-            } => Some(Self::Key(*account, *key_id)),
+            } => Some(Self::Removed((*account, *key_id))),
             Change::PutAlias { record, .. } | Change::MoveAlias { record, .. } => {
-                Some(Self::Alias(record.account, record.name.clone()))
+                Some(Self::Alias((record.account, record.name.clone())))
             }
-            Change::RemoveAlias { account, name, .. } => Some(Self::Alias(*account, name.clone())),
+            Change::RemoveAlias { account, name, .. } => {
+                Some(Self::Alias((*account, name.clone())))
+            }
             _ => None,
         }
     }
