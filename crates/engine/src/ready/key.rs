@@ -26,10 +26,22 @@ impl Ready<'_, OneKey<AnyUse>> {
         self.held.arn_text()
     }
 
-    /// Mints the change of this key's record to what `edit` makes of it.
+    /// Mints the change of this key's record to what `edit` makes of it. Which key it is, and what
+    /// it is for, cannot be edited.
     pub fn update(&mut self, edit: impl FnOnce(&mut KeyRecord)) {
-        let mut record = self.held.record().clone();
+        let held = self.held.record();
+        let mut record = held.clone();
         edit(&mut record);
+        let record = KeyRecord {
+            key_id: held.key_id,
+            account: held.account,
+            spec: held.spec,
+            usage: held.usage,
+            origin: held.origin,
+            manager: held.manager,
+            created: held.created,
+            ..record
+        };
         let previous = Some(self.held.revision());
         self.changes.push(Change::PutKey { record, previous });
     }
