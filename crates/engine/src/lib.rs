@@ -24,7 +24,7 @@ pub use entry::KeyEntry;
 pub use keystead_store::records::{Deletion, KeyRecord, Material, Rotation, RotationSetting};
 pub use lookup::Stage;
 pub use operation::{CrossAccount, Identifier, Operation, Spec};
-pub use ready::{DataKey, Lockout, NewKey, Page, Ready, Window};
+pub use ready::{DataKey, Lockout, NewKey, Page, Ready, Window, page_limit};
 pub use serve::{Peer, Request, serve, serve_unbuilt};
 pub use site::{Site, SiteParts};
 pub use states::States;

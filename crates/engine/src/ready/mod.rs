@@ -106,13 +106,7 @@ impl<'s, T: Target> Ready<'s, T> {
         marker: Option<&str>,
         filter: &str,
     ) -> Result<Window, Fault> {
-        let limit = limit.unwrap_or(default);
-        if limit > most {
-            return Err(Fault::validation(format!(
-                "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy \
-                 constraint: Member must have value less than or equal to {most}"
-            )));
-        }
+        let limit = page_limit(limit, (default, most))?;
         let after = marker
             .map(|marker| self.scope(filter).open(marker))
             .transpose()?;
@@ -176,6 +170,21 @@ impl<'s, T: Target> Ready<'s, T> {
         self.stage.entry.receipt(noted(receipt));
         result.map_err(refused)
     }
+}
+
+/// The number of items that a page may have: `bounds` are the operation's default and largest.
+/// An operation whose largest is below the model's checks it before it looks for a key.
+///
+/// Errors: ValidationException for a limit above the operation's.
+pub fn page_limit(limit: Option<u32>, (default, most): (u32, u32)) -> Result<u32, Fault> {
+    let limit = limit.unwrap_or(default);
+    if limit <= most {
+        return Ok(limit);
+    }
+    Err(Fault::validation(format!(
+        "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: \
+         Member must have value less than or equal to {most}"
+    )))
 }
 
 /// A receipt as the audit trail keeps it.

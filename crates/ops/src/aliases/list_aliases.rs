@@ -3,7 +3,7 @@
 use keystead_api::list_aliases::{Input, Output};
 use keystead_api::model::AliasListEntry;
 use keystead_engine::{
-    AccountWide, CrossAccount, Identifier, Listing, Operation, Ready, Spec, States,
+    AccountWide, CrossAccount, Identifier, Listing, Operation, Ready, Spec, States, page_limit,
 };
 use keystead_types::{AliasArn, Fault};
 
@@ -24,8 +24,8 @@ impl Operation for ListAliases {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListAliases.html",
     };
 
-    fn target(_input: &Input) -> Result<(), Fault> {
-        Ok(())
+    fn target(input: &Input) -> Result<(), Fault> {
+        page_limit(input.limit, PAGE).map(|_| ())
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {

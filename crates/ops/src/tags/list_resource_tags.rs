@@ -4,6 +4,7 @@ use keystead_api::list_resource_tags::{Input, Output};
 use keystead_api::model::Tag;
 use keystead_engine::{
     AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    page_limit,
 };
 use keystead_types::Fault;
 
@@ -25,6 +26,7 @@ impl Operation for ListResourceTags {
     };
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
+        page_limit(input.limit, PAGE)?;
         Ok(KeySelector::Named(&input.key_id))
     }
 
