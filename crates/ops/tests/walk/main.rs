@@ -1,0 +1,25 @@
+//! Whole requests through the pipeline, over a store in memory and the HSM in this process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod access;
+mod aliases;
+mod audit;
+mod crypto;
+mod deletion;
+mod dry_run;
+mod failures;
+mod identifiers;
+mod order;
+mod paging;
+mod policies;
+mod races;
+mod rotation;
+mod states;
+mod support;
+mod tags;
