@@ -7,7 +7,7 @@
 //! Source: RFC 9112, sections 2.2, 6.1, 6.3, 7.1 and 11.2.
 
 use crate::gauge::Phase;
-use crate::limits::{CHUNK_SIZE_MAX_DIGITS, FRAMING_LINE_MAX_BYTES, HEAD_MAX_BYTES};
+use crate::limits::{CHUNK_SIZE_MAX_DIGITS, FRAMING_LINE_MAX_BYTES};
 
 /// Where the reader stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,6 @@ pub(crate) struct Screen {
     /// Length of that line so far, also beyond what is kept of it.
     line_bytes: usize,
     last: u8,
-    head_bytes: usize,
     length: Option<u64>,
     chunked: bool,
     heads: u32,
@@ -61,7 +60,6 @@ impl Screen {
             line: Vec::new(),
             line_bytes: 0,
             last: 0,
-            head_bytes: 0,
             length: None,
             chunked: false,
             heads: 0,
@@ -119,9 +117,6 @@ impl Screen {
         let end = memchr::memchr(b'\n', rest);
         let taken = end.map_or(rest.len(), |end| end + 1);
         let (new, _) = rest.split_at_checked(taken)?;
-        if matches!(self.place, Place::RequestLine | Place::Header) {
-            self.head_bytes = self.head_bytes.saturating_add(taken);
-        }
         let whole = self.line_bytes == 0;
         self.line_bytes = self.line_bytes.saturating_add(taken);
         if end.is_none() {
@@ -133,7 +128,7 @@ impl Screen {
             return (!long).then_some(taken);
         }
         if whole {
-            self.end_line(new, taken);
+            self.end_line(new);
         } else {
             let before_end = match new {
                 [.., before, _] => *before,
@@ -145,7 +140,7 @@ impl Screen {
             if before_end != b'\r' {
                 self.place = Place::Refused;
             } else if self.line_bytes <= FRAMING_LINE_MAX_BYTES {
-                self.end_line(&line, self.line_bytes);
+                self.end_line(&line);
             } else {
                 self.end_long_line(&line);
             }
@@ -166,8 +161,7 @@ impl Screen {
     }
 
     /// A complete line, with its line end.
-    fn end_line(&mut self, line: &[u8], bytes: usize) {
-        debug_assert_eq!(line.len(), bytes);
+    fn end_line(&mut self, line: &[u8]) {
         let Some(text) = line.strip_suffix(b"\r\n") else {
             self.place = Place::Refused;
             return;
@@ -186,10 +180,6 @@ impl Screen {
             Place::LastChunk if text.is_empty() => Place::RequestLine,
             _ => Place::Refused,
         };
-        if self.head_bytes > HEAD_MAX_BYTES && matches!(self.place, Place::Header) {
-            // The library has answered 431 by now, or will when it comes here.
-            self.line.clear();
-        }
     }
 
     fn header(&mut self, text: &[u8]) -> Place {
@@ -211,7 +201,6 @@ impl Screen {
 
     fn end_head(&mut self) -> Place {
         self.heads = self.heads.wrapping_add(1);
-        self.head_bytes = 0;
         let chunked = std::mem::take(&mut self.chunked);
         match self.length.take() {
             _ if chunked => Place::ChunkSize,

@@ -54,10 +54,6 @@ impl Server {
     /// Listens on all addresses and reads the certificate.
     ///
     /// Errors: an address is taken or not ours, or the certificate is no good.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the configuration is used up"
-    )]
     pub fn bind(config: ServerConfig) -> Result<Self, ServerError> {
         if config.listen.is_empty() {
             return Err(ServerError::NoAddress);
@@ -126,7 +122,7 @@ impl Server {
             threads.push(start_worker(number, terms.clone(), &hooks, receiver)?);
             lanes.push(sender);
         }
-        drop(terms);
+        drop((terms, hooks));
         let lanes = Lanes {
             open: Arc::new(AtomicUsize::new(0)),
             lanes,
