@@ -206,16 +206,26 @@ impl Hex32 {
     }
 }
 
+/// The two lower-case hex digits of a byte.
+fn hex_pair(byte: u8) -> [u8; 2] {
+    let digit = |nibble: u8| {
+        if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'a' + nibble - 10
+        }
+    };
+    [digit(byte >> 4), digit(byte & 0x0f)]
+}
+
 fn uuid_v4(mut random: [u8; 16]) -> [u8; 36] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
     let mut text = [b'-'; 36];
     let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
-    let nibbles = random.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    for (at, nibble) in places.zip(nibbles) {
-        if let (Some(place), Some(digit)) = (text.get_mut(at), DIGITS.get(usize::from(nibble))) {
-            *place = *digit;
+    for (at, digit) in places.zip(random.into_iter().flat_map(hex_pair)) {
+        if let Some(place) = text.get_mut(at) {
+            *place = digit;
         }
     }
     text
@@ -228,7 +238,11 @@ fn ascii(bytes: &[u8]) -> &str {
 
 impl fmt::Display for Hex32 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&hex_pair(byte));
+        }
+        f.write_str(ascii(&text))
     }
 }
 
