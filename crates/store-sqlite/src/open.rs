@@ -164,6 +164,9 @@ pub(crate) fn writer(path: &Path, cache_kib: i64) -> Result<(Connection, Revisio
     // Asked before anything is written, so that a foreign or newer database stays as it is.
     check_owner(&connection, path)?;
     write_ahead(&connection).map_err(failed)?;
+    // A destroyed key's material must not stay in free space of the file.
+    let overwrite = connection.pragma_update(None, "secure_delete", true);
+    overwrite.map_err(failed)?;
     create_tables(&mut connection).map_err(failed)?;
     let revision = revision(&connection).map_err(failed)?;
     let newest: Option<i64> = connection

@@ -292,3 +292,34 @@ proptest! {
         })?;
     }
 }
+
+/// A destroyed key's wrapped material must not stay in free space of the database file, where a
+/// later thief of the disk and of the root key would find it.
+#[tokio::test]
+async fn what_is_removed_is_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = SqliteBackend::open(directory.path()).unwrap();
+    let commit = async |writes| {
+        let conditions = vec![];
+        backend.commit(Batch { conditions, writes }).await.unwrap();
+    };
+    // One that shares its page with others, and one that fills overflow pages.
+    let (small, large) = (
+        *b"SMALL-SECRET-MATERIAL",
+        b"LARGE-SECRET-MATERIAL".repeat(1000),
+    );
+    commit(vec![
+        put(b"a".to_vec(), b"stays"),
+        put(b"b".to_vec(), &small),
+        put(b"c".to_vec(), &large),
+        put(b"d".to_vec(), b"stays"),
+    ])
+    .await;
+    let keys = [b"b", b"c"];
+    commit(keys.map(|key| Write::Delete { key: key.to_vec() }).into()).await;
+    drop(backend);
+    let bytes = fs::read(directory.path().join("keystead.db")).unwrap();
+    let holds = |text: &[u8]| bytes.windows(text.len()).any(|found| found == text);
+    assert!(holds(b"stays"));
+    assert!(!holds(b"SECRET-MATERIAL"));
+}
