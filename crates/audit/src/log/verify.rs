@@ -34,7 +34,8 @@ pub struct LaneCount {
     pub first: u64,
     /// Largest counter in the log.
     pub last: u64,
-    /// Receipts in the log.
+    /// Different counters in the log. Two records may tell of one receipt: an abandoned request's
+    /// and the one that its outbox replays.
     pub seen: u64,
 }
 
@@ -72,6 +73,7 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
         lanes: BTreeMap::new(),
         broken: None,
     };
+    let mut lanes = BTreeMap::new();
     let mut known_at = known.filter(|known| *known != Head::EMPTY);
     let mut end = (dir.to_owned(), 1);
     for (at, segment) in segments.iter().enumerate() {
@@ -82,13 +84,17 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
             report.records += 1;
             report.head = head;
             known_at = known_at.filter(|known| *known != head);
-            count(&mut report.lanes, line);
+            count(&mut lanes, line);
         });
         let broken = |line, reason| Broken {
             file: segment.path.clone(),
             line,
             reason,
         };
+        report.lanes = lanes
+            .iter()
+            .map(|(lane, seen)| (*lane, seen.count()))
+            .collect();
         match walked {
             Err(Stop::Io(error)) => return Err(error),
             Err(Stop::Broken(found)) => report.broken = Some(found),
@@ -119,17 +125,40 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
     Ok(report)
 }
 
-fn count(lanes: &mut BTreeMap<(u64, u16), LaneCount>, line: &Line<'_>) {
+fn count(lanes: &mut BTreeMap<(u64, u16), Counters>, line: &Line<'_>) {
     for note in &line.receipts {
         let Some(epoch) = note.epoch() else { continue };
-        let counter = note.counter;
-        let lane = lanes.entry((epoch, note.lane)).or_insert(LaneCount {
-            first: counter,
-            last: counter,
-            seen: 0,
-        });
-        lane.first = lane.first.min(counter);
-        lane.last = lane.last.max(counter);
-        lane.seen += 1;
+        lanes
+            .entry((epoch, note.lane))
+            .or_default()
+            .add(note.counter);
+    }
+}
+
+/// The counters of one lane that the log has, as runs without a gap: first to last.
+#[derive(Default)]
+struct Counters(BTreeMap<u64, u64>);
+
+impl Counters {
+    fn add(&mut self, counter: u64) {
+        let before = self.0.range(..=counter).next_back();
+        let first = match before {
+            Some((_, last)) if *last >= counter => return,
+            Some((first, last)) if last.checked_add(1) == Some(counter) => *first,
+            _ => counter,
+        };
+        let behind = counter.checked_add(1).and_then(|next| self.0.remove(&next));
+        self.0.insert(first, behind.unwrap_or(counter));
+    }
+
+    fn count(&self) -> LaneCount {
+        let runs = self.0.iter();
+        LaneCount {
+            first: self.0.keys().next().copied().unwrap_or_default(),
+            last: self.0.values().next_back().copied().unwrap_or_default(),
+            seen: runs.fold(0, |seen: u64, (first, last)| {
+                seen.saturating_add((last - first).saturating_add(1))
+            }),
+        }
     }
 }

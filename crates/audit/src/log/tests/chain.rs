@@ -69,6 +69,24 @@ fn a_missing_receipt_shows() {
     assert_eq!(verify(&dir).unwrap().lanes[&(u64::MAX, 2)].missing(), 2);
 }
 
+/// A replayed outbox tells of receipts that an ABANDONED record told of already; that must not
+/// hide another receipt's absence.
+#[test]
+fn a_receipt_told_twice_hides_no_missing_one() {
+    let (_outer, dir) = place();
+    let log = open(&dir);
+    for number in [3, 1, 7, 7, 3, 2, 6] {
+        append(&log, number).unwrap();
+    }
+    let lane = verify(&dir).unwrap().lanes[&(u64::MAX, 2)];
+    let expected = LaneCount {
+        first: 1,
+        last: 7,
+        seen: 5,
+    };
+    assert_eq!((lane, lane.missing()), (expected, 2));
+}
+
 #[test]
 fn files_are_private_and_named_after_their_first_record() {
     let (_outer, dir) = place();
