@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 
+use zeroize::Zeroizing;
+
 use crate::codec::{
     FrameBuffer, ProtocolError, check_hello, decode_command, encode_hello, encode_outcome,
 };
@@ -23,7 +25,8 @@ pub fn serve_lane(
     mut handler: impl FnMut(Command<'_>) -> Outcome,
 ) -> io::Result<()> {
     let mut input = FrameBuffer::new();
-    let mut output = Vec::new();
+    // Wiped also when an error ends the lane: the process may go on without it.
+    let mut output = Zeroizing::new(Vec::new());
     encode_hello(&mut output).map_err(broken)?;
     socket.write_all(&output)?;
     let mut greeted = false;

@@ -15,7 +15,7 @@ use super::slots::{Look, Slots};
 use crate::codec::{
     FrameBuffer, FrameId, ProtocolError, check_hello, decode_outcome, encode_command, encode_hello,
 };
-use crate::limits::SEND_BUFFER_KEPT_BYTES;
+use crate::limits::{HUNG_AFTER_TIMEOUTS, SEND_BUFFER_KEPT_BYTES};
 use crate::wipe::{reserve, wipe_and_clear};
 use crate::{Command, Lane, WallError};
 
@@ -307,6 +307,12 @@ impl LaneState {
         self.health.clear_missed(self.kind);
         self.admit_waiting();
         Ok(())
+    }
+
+    /// The other side broke the protocol: only a new process mends that, and this one may not
+    /// notice. It counts as hung until new sockets come.
+    pub(super) fn distrust(&self) {
+        self.health.count_missed(self.kind, HUNG_AFTER_TIMEOUTS);
     }
 
     /// Gives up what is too old.

@@ -79,6 +79,7 @@ async fn read_answers(mut socket: OwnedReadHalf, worker: u64, kind: Lane, number
             Some(Ok(())) => {}
             None | Some(Err(Broken::Replaced)) => return,
             Some(Err(Broken::Protocol(error))) => {
+                with_lanes(Some(worker), |lanes, _| lanes.lane(kind).distrust());
                 break tracing::error!(lane = ?kind, %error, "the HSM process broke the protocol");
             }
         }

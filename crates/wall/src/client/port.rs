@@ -61,7 +61,8 @@ impl Reconnector {
         self.shared.arrived.notify_one();
     }
 
-    /// True if a lane missed [`HUNG_AFTER_TIMEOUTS`] deadlines without one answer in between.
+    /// True if a lane missed [`HUNG_AFTER_TIMEOUTS`] deadlines without one answer in between, or
+    /// the process broke the protocol.
     pub fn is_hung(&self) -> bool {
         let shared = &self.shared;
         [&shared.missed_fast, &shared.missed_slow]

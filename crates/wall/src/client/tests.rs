@@ -435,6 +435,14 @@ fn a_broken_other_side_takes_the_lane_down() {
             // The first of two answers to one command may be taken for it.
             let _ = call.await;
             assert_eq!(length_of(random(1).await), Err(WallError::Down));
+            // Nothing but a new process gives the worker a lane again.
+            assert!(reconnector.is_hung());
+            let (fast, _slow) = connect(&reconnector);
+            serve(fast);
+            while length_of(random(1).await) != Ok(1) {
+                tokio::task::yield_now().await;
+            }
+            assert!(!reconnector.is_hung());
         });
     }
 }
