@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use keystead_audit::Head;
+
 use crate::logging::say;
 
 /// Work on the audit log.
@@ -23,7 +25,20 @@ pub(crate) fn run(command: Command) -> Result<(), String> {
         .map_err(|error| format!("cannot read the audit log in {}: {error}", dir.display()))?;
     match report.broken {
         None => {
-            say(format!("{} records, the chain is whole", report.records));
+            let Head { seq, hash } = report.head;
+            say(format!(
+                "{} records, the chain is whole. Its head: {seq} {hash}",
+                report.records
+            ));
+            for ((epoch, lane), count) in &report.lanes {
+                if count.missing() > 0 {
+                    say(format!(
+                        "HSM process {epoch:016x}, lane {lane}: {} of {} commands have no record",
+                        count.missing(),
+                        count.last - count.first + 1
+                    ));
+                }
+            }
             Ok(())
         }
         Some(broken) => Err(format!(

@@ -144,12 +144,15 @@ impl File {
 }
 
 /// What `init` writes for `serve`.
-pub(crate) fn template(data_dir: &Path, regions: &[Region]) -> String {
+pub(crate) fn template(data_dir: &Path, regions: &[Region], root_key: Option<&Path>) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let names: Vec<String> = regions
         .iter()
         .map(|region| quoted(region.as_str()))
         .collect();
+    let root = root_key.map_or_else(String::new, |file| {
+        format!("\n[root]\nkey_file = {}\n", quoted(&file.to_string_lossy()))
+    });
     format!(
         "# Keystead. Every setting: docs/configuration.md\n\
          data_dir = {}\n\
@@ -160,7 +163,7 @@ pub(crate) fn template(data_dir: &Path, regions: &[Region]) -> String {
          # Needed to listen beyond loopback.\n\
          # [tls]\n\
          # certificate_chain = \"/etc/keystead/tls.pem\"\n\
-         # private_key = \"/etc/keystead/tls.key\"\n",
+         # private_key = \"/etc/keystead/tls.key\"\n{root}",
         quoted(&data_dir.to_string_lossy()),
         names.join(", ")
     )
@@ -173,8 +176,9 @@ mod tests {
     #[test]
     fn the_template_is_a_valid_configuration() {
         let regions = [Region::parse("eu-central-1").unwrap()];
-        let text = template(Path::new("/srv/a \"b\""), &regions);
+        let text = template(Path::new("/srv/a \"b\""), &regions, Some(Path::new("/k/r")));
         let file: File = toml::from_str(&text).unwrap();
+        assert_eq!(file.root.key_file.as_deref(), Some(Path::new("/k/r")));
         assert_eq!(file.data_dir, Path::new("/srv/a \"b\""));
         assert_eq!(file.parsed_regions().unwrap(), regions);
         assert_eq!(file.audit.durability, Durability::Write);

@@ -107,7 +107,7 @@ fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {
             "export AWS_ENDPOINT_URL_KMS=http://{address}\n\
              export AWS_ACCESS_KEY_ID=test\n\
              export AWS_SECRET_ACCESS_KEY=test\n\
-             export AWS_REGION=us-east-1\n"
+             export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
         ));
     }
 }

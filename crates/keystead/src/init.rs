@@ -23,6 +23,10 @@ pub(crate) struct Options {
     /// A Region to serve; repeat it for more. The first is the home Region.
     #[arg(long = "region", value_name = "REGION", required = true, value_parser = parse_region)]
     regions: Vec<Region>,
+    /// Where to make the root key file; `root.key` in the data directory when absent. Kept on
+    /// another device, it is not in a copy of the data directory.
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
     /// The account number, 12 digits.
     #[arg(long, value_name = "DIGITS", default_value = "000000000001", value_parser = parse_account)]
     account: AccountId,
@@ -44,18 +48,32 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let Options {
         data_dir,
         regions,
+        root_key,
         account,
     } = options;
     logging::start(Format::Text, logging::MAKING);
     let home = regions.first().cloned().ok_or("name a Region")?;
     let dir = DataDir::open(&data_dir, IfMissing::Create)?;
-    let (root_key, config_file) = (dir.root_key(), dir.config());
+    let elsewhere = root_key.map(std::path::absolute).transpose();
+    let elsewhere = elsewhere.map_err(|error| format!("the root key file: {error}"))?;
+    let (root_key, config_file) = (
+        elsewhere.clone().unwrap_or_else(|| dir.root_key()),
+        dir.config(),
+    );
     if config_file.exists() || root_key.exists() {
         return Err(format!(
-            "{} holds a deployment already; nothing was changed. Choose an empty directory.",
-            data_dir.display()
+            "{} or {} is there already; nothing was changed. Choose an empty directory and a root key file that does not exist.",
+            config_file.display(),
+            root_key.display()
         ));
     }
+    let unfinished = |problem: String| {
+        format!(
+            "{problem}\nNothing can be used yet. Remove {} and {} and start again.",
+            data_dir.display(),
+            root_key.display()
+        )
+    };
     let (deployment, mut ports) = Deployment::open(Opening {
         dir,
         root_key: root_key.clone(),
@@ -63,13 +81,17 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         served: Served::Only(regions.clone()),
         ports: 1,
         durability: Durability::Strict,
-    })?;
-    let port = ports.pop().ok_or("no connection to the HSM process")?;
-    let made = make(&deployment, port, &regions, &home, account);
+    })
+    .map_err(unfinished)?;
+    let made = match ports.pop() {
+        Some(port) => make(&deployment, port, &regions, &home, account),
+        None => Err("no connection to the HSM process".to_owned()),
+    };
     deployment.shutdown();
-    let key = made?;
-    let path = std::fs::canonicalize(&data_dir).unwrap_or(data_dir);
-    write_config(&config_file, &config::template(&path, &regions))?;
+    let key = made.map_err(unfinished)?;
+    let path = std::fs::canonicalize(&data_dir).unwrap_or_else(|_| data_dir.clone());
+    let template = config::template(&path, &regions, elsewhere.as_deref());
+    write_config(&config_file, &template).map_err(unfinished)?;
     tell(&key, &root_key, &config_file, account, &home)
 }
 
@@ -135,7 +157,7 @@ fn tell(
         "The root user of account {account}. The secret is shown once and cannot be read again:\n\n\
          export AWS_ACCESS_KEY_ID={}\n\
          export AWS_SECRET_ACCESS_KEY={secret}\n\
-         export AWS_REGION={home}\n\
+         export AWS_REGION={home} AWS_DEFAULT_REGION={home}\n\
          export AWS_ENDPOINT_URL_KMS=http://{}\n",
         key.id,
         config::DEFAULT_LISTEN

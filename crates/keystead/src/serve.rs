@@ -32,13 +32,19 @@ pub(crate) struct Options {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let file = File::read(&options.config)?;
+    let Options {
+        config,
+        listen,
+        data_dir,
+        workers,
+    } = options;
+    let file = File::read(&config)?;
     let regions = file.parsed_regions()?;
     let home = regions
         .first()
         .cloned()
         .ok_or("the configuration names no Region")?;
-    let address = options.listen.unwrap_or(file.listen.address);
+    let address = listen.unwrap_or(file.listen.address);
     if file.tls.is_none() && !address.ip().is_loopback() && !file.listen.plain_http_beyond_loopback
     {
         return Err(format!(
@@ -46,8 +52,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         ));
     }
     logging::start(file.log.format, &file.log.level);
-    let workers = options
-        .workers
+    let workers = workers
         .or(file.workers)
         .unwrap_or_else(running::default_workers);
     if !(1..=64).contains(&workers) {
@@ -61,10 +66,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         }),
         workers: usize::from(workers),
     })?;
-    let dir = DataDir::open(
-        options.data_dir.as_ref().unwrap_or(&file.data_dir),
-        IfMissing::Refuse,
-    )?;
+    let dir = DataDir::open(&data_dir.unwrap_or(file.data_dir), IfMissing::Refuse)?;
     let (deployment, ports) = Deployment::open(Opening {
         root_key: file.root.key_file.unwrap_or_else(|| dir.root_key()),
         create_root: false,
