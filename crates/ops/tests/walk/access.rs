@@ -153,7 +153,10 @@ async fn a_changed_policy_counts_at_once() {
     let mut deny = allow("*", &["kms:Encrypt"]);
     deny["Effect"] = json!("Deny");
     let delegate = allow(OWN, &["kms:*"]);
-    let (open, closed) = (policy(&[delegate.clone()]), policy(&[delegate, deny]));
+    let (open, closed) = (
+        policy(std::slice::from_ref(&delegate)),
+        policy(&[delegate, deny]),
+    );
     for _ in 0..3 {
         for (document, works) in [(&closed, false), (&open, true)] {
             let sent = json!({"KeyId": key, "Policy": document.to_string()});

@@ -209,3 +209,40 @@ async fn a_blob_shows_nothing_of_its_plaintext() {
         json.contains(text) || json.contains(&base64(text.as_bytes()))
     }));
 }
+
+#[tokio::test]
+async fn a_ciphertext_that_claims_another_region_or_account_is_out_of_reach() {
+    let world = World::new();
+    let key = world.key().await;
+    let blob = unbase64(&world.encrypt(&key, "x").await);
+    let replaced = |from: &[u8], to: &[u8]| {
+        let at = blob.windows(from.len()).position(|window| window == from);
+        let at = at.unwrap();
+        [&blob[..at], to, &blob[at + from.len()..]].concat()
+    };
+    let elsewhere = replaced(b"eu-west-1", b"eu-west-2");
+    let sent = json!({"CiphertextBlob": base64(&elsewhere)});
+    assert_eq!(
+        world.call("Decrypt", sent).await.kind(),
+        FaultKind::AccessDenied
+    );
+    // With the key named, the header is only data that does not verify.
+    let sent = json!({"CiphertextBlob": base64(&elsewhere), "KeyId": key});
+    assert_eq!(
+        world.call("Decrypt", sent).await.text(),
+        "InvalidCiphertextException"
+    );
+}
+
+#[tokio::test]
+async fn a_ciphertext_of_one_key_does_not_open_under_the_name_of_another() {
+    let world = World::new();
+    let (one, other) = (world.key().await, world.key().await);
+    let blob = unbase64(&world.encrypt(&one, "x").await);
+    let donor = unbase64(&world.encrypt(&other, "y").await);
+    // Account, key id and material of the other key in front of the first key's body.
+    let (_, header) = keystead_wall::CiphertextHeader::parse(&donor).unwrap();
+    let spliced = [&donor[..header], &blob[header..]].concat();
+    let answer = world.decrypt(&base64(&spliced)).await;
+    assert_eq!(answer.unwrap_err(), "InvalidCiphertextException");
+}

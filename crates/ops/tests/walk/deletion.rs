@@ -4,7 +4,7 @@ use keystead_engine::run_due;
 use keystead_types::FaultKind;
 use serde_json::json;
 
-use crate::support::{OWN, START, World, account, key_id};
+use crate::support::{OWN, START, World, account, key_id, moment};
 
 #[tokio::test]
 async fn a_key_leaves_at_its_date_and_never_before() {
@@ -50,8 +50,8 @@ async fn leaving(world: &World, days: u32) -> (String, String) {
     let answer = world.call("ScheduleKeyDeletion", sent).await.ok();
     assert_eq!(answer["KeyState"], "PendingDeletion");
     assert_eq!(answer["PendingWindowInDays"], days);
-    let date = answer["DeletionDate"].as_f64().unwrap();
-    assert_eq!(date as i64, START.plus_days(days).as_seconds());
+    let date = moment(&answer["DeletionDate"]);
+    assert_eq!(date, START.plus_days(days));
     (key, blob)
 }
 

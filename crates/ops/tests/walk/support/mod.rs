@@ -354,6 +354,15 @@ pub(crate) fn key_id(arn: &str) -> KeyId {
     KeyId::parse(arn.rsplit('/').next().unwrap()).unwrap()
 }
 
+/// A moment on the wire: whole seconds in these tests.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seconds of this century fit a double exactly"
+)]
+pub(crate) fn moment(seconds: &Value) -> Timestamp {
+    Timestamp::from_millis(seconds.as_f64().unwrap() as i64 * 1000)
+}
+
 pub(crate) fn base64(bytes: &[u8]) -> String {
     base64_simd::STANDARD.encode_to_string(bytes)
 }

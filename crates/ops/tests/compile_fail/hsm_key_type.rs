@@ -1,0 +1,3 @@
+use keystead_hsm::arena::KeyMaterial;
+
+fn main() {}
