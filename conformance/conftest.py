@@ -11,7 +11,7 @@ from botocore.config import Config
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness.caller import Caller, fresh_account  # noqa: E402
-from harness.server import Server  # noqa: E402
+from harness.server import Server, binary  # noqa: E402
 from harness.slow import SlowBody  # noqa: E402
 
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -21,6 +21,15 @@ os.environ["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null"
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
+def pytest_sessionstart(session):
+    """Without a server there is nothing to test: says so once, not for every test."""
+    if not session.config.option.collectonly:
+        try:
+            binary()
+        except RuntimeError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The shared server. Tests take fresh accounts, so they do not see each other."""
@@ -28,6 +37,7 @@ def server(tmp_path_factory):
     server = Server(folder / "data").start()
     server.slow_body = SlowBody(server)
     yield server
+    server.slow_body.stop()
     server.stop()
 
 

@@ -236,4 +236,4 @@ def test_the_hsm_process_holds_no_file_of_the_store(own_server):
     Caller(own_server).key_id()
     folder = f"/proc/{own_server.hsm_pid()}/fd"
     targets = [os.readlink(f"{folder}/{entry}") for entry in os.listdir(folder)]
-    assert not [target for target in targets if str(own_server.data_dir) in target], targets
+    assert not [target for target in targets if f"{own_server.data_dir}/" in target], targets

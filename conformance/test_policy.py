@@ -272,11 +272,17 @@ def test_malformed_documents(caller, name):
     assert json.loads(caller.ok("GetKeyPolicy", KeyId=key)["Policy"])["Id"] == "key-default-1"
 
 
+@pytest.mark.xfail(strict=True, reason="divergences, key policies: users and roles are unbuilt")
+@pytest.mark.parametrize("kind", ["user", "role"])
+def test_users_and_roles_must_exist(caller, kind):
+    arn = f"arn:aws:iam::{caller.account}:{kind}/nobody"
+    answer = put(caller, caller.key_id(), policy(allow(caller.root), allow(arn)))
+    assert (answer.code, answer.message) == (MALFORMED, texts.BAD_PRINCIPAL), answer.raw
+
+
 @pytest.mark.parametrize(
     "principal, codes",
     [
-        ("arn:aws:iam::{a}:user/nobody", {MALFORMED}),
-        ("arn:aws:iam::{a}:role/nobody", {MALFORMED}),
         ("arn:aws:iam::{a}:user/*", {MALFORMED, "InvalidArnException"}),
         ("not an arn", {MALFORMED, "InvalidArnException"}),
         ("arn:aws:iam::12345:root", {MALFORMED, "InvalidArnException"}),
@@ -299,7 +305,7 @@ def test_size_limit(caller):
     assert put(caller, key, longer).code == "LimitExceededException"
     assert caller.call("CreateKey", Policy=longer).code == "LimitExceededException"
     # The limit counts bytes: these characters take two each.
-    wide = policy(allow(caller.root), Id="é" * 16000)
+    wide = policy(allow(caller.root), Id="é" * 16350)
     wide = json.dumps(json.loads(wide), ensure_ascii=False)
     assert len(wide) < BYTES_MAX < len(wide.encode())
     assert put(caller, key, wide).code == "LimitExceededException"

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 READY_SECONDS = 20
-STOP_SECONDS = 20
+STOP_SECONDS = 35  # running requests get 30 s
 
 
 def binary():

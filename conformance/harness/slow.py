@@ -17,9 +17,14 @@ class SlowBody:
     def __init__(self, server):
         self.server = server
         self.seconds = None
-        self.answer = None
+        self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
+
+    def stop(self):
+        """Hangs up, if the server has not."""
+        self.stopped.set()
+        self.thread.join()
 
     def _run(self):
         body = b'{"NumberOfBytes":16}' + b" " * 1000
@@ -38,6 +43,6 @@ class SlowBody:
                     break
                 if connection.closed_within(STEP_SECONDS):
                     break
-                if time.monotonic() - start > GIVE_UP_SECONDS:
+                if self.stopped.is_set() or time.monotonic() - start > GIVE_UP_SECONDS:
                     return
         self.seconds = time.monotonic() - start
