@@ -3,15 +3,15 @@
 //! A worker looks at all its connections once per tick instead of arming a timer per request:
 //! deadlines are coarse by one tick and cost the requests nothing but plain stores.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use crate::Deadlines;
+use crate::limits::DRAIN_QUIET;
 
 /// What the worker wants of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,53 +110,75 @@ impl Drop for Running {
 
 /// A connection in the worker's list.
 pub(crate) struct Watched {
-    gauge: Arc<Gauge>,
+    gauge: Weak<Gauge>,
     heads: u32,
     phase: u8,
     since: Instant,
 }
 
 impl Watched {
-    pub(crate) fn new(gauge: Arc<Gauge>, now: Instant) -> Self {
+    pub(crate) fn new(gauge: &Arc<Gauge>, now: Instant) -> Self {
         Self {
-            gauge,
+            gauge: Arc::downgrade(gauge),
             heads: 0,
             phase: Phase::Head as u8,
             since: now,
         }
     }
 
-    pub(crate) fn gauge(&self) -> &Gauge {
-        &self.gauge
+    /// Gives an order.
+    pub(crate) fn command(&self, order: Order) {
+        if let Some(gauge) = self.gauge.upgrade() {
+            gauge.command(order);
+        }
     }
 
-    /// True when nobody else holds the gauge: the connection and its requests are gone.
+    /// True when the connection and its requests are gone.
     pub(crate) fn is_gone(&self) -> bool {
-        Arc::strong_count(&self.gauge) == 1
+        self.gauge.strong_count() == 0
+    }
+
+    /// Looks at a connection that was told to finish: one that runs nothing and does nothing is cut
+    /// soon, so that a silent client does not hold up the end.
+    pub(crate) fn tick_draining(&mut self, now: Instant) {
+        if self.waited(now) >= DRAIN_QUIET {
+            self.command(Order::Cut);
+        }
+    }
+
+    /// For how long nothing has happened.
+    fn waited(&mut self, now: Instant) -> Duration {
+        let Some(gauge) = self.gauge.upgrade() else {
+            return Duration::ZERO;
+        };
+        let heads = gauge.heads.load(Ordering::Relaxed);
+        let phase = gauge.phase.load(Ordering::Relaxed);
+        let running = gauge.running.load(Ordering::Relaxed) > 0;
+        if running || heads != self.heads || phase != self.phase {
+            self.heads = heads;
+            self.phase = phase;
+            self.since = now;
+        }
+        now.duration_since(self.since)
     }
 
     /// Looks at the connection and orders what its deadlines demand. `true` if it is cut for being
     /// slow.
     pub(crate) fn tick(&mut self, now: Instant, deadlines: &Deadlines) -> bool {
-        let heads = self.gauge.heads.load(Ordering::Relaxed);
-        let phase = self.gauge.phase.load(Ordering::Relaxed);
-        let running = self.gauge.running.load(Ordering::Relaxed) > 0;
-        if running || heads != self.heads || phase != self.phase {
-            self.heads = heads;
-            self.phase = phase;
-            self.since = now;
-            return false;
-        }
-        let waited = now.duration_since(self.since);
+        let waited = self.waited(now);
         let past = |deadline: Duration| waited >= deadline;
-        if phase == Phase::Head as u8 && past(deadlines.head) {
-            self.gauge.command(Order::Cut);
+        if self.phase == Phase::Head as u8 && past(deadlines.head) {
+            self.command(Order::Cut);
             return true;
         }
+        // A body that nobody reads any more: the rest of a refused request.
+        if self.phase == Phase::Body as u8 && past(deadlines.head) {
+            self.command(Order::Cut);
+        }
         if past(deadlines.idle.saturating_add(deadlines.head)) {
-            self.gauge.command(Order::Cut);
+            self.command(Order::Cut);
         } else if past(deadlines.idle) {
-            self.gauge.command(Order::Drain);
+            self.command(Order::Drain);
         }
         false
     }
@@ -178,7 +200,8 @@ mod tests {
 
     fn watched(now: Instant) -> (Arc<Gauge>, Watched) {
         let gauge = Arc::new(Gauge::new(mpsc::channel(1).0));
-        (gauge.clone(), Watched::new(gauge, now))
+        let watched = Watched::new(&gauge, now);
+        (gauge, watched)
     }
 
     fn order(gauge: &Gauge) -> Order {
@@ -216,10 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn a_quiet_connection_does_not_hold_up_the_end() {
+        let start = Instant::now();
+        let (gauge, mut watched) = watched(start);
+        let running = gauge.run();
+        gauge.command(Order::Drain);
+        watched.tick_draining(start + DRAIN_QUIET * 5);
+        drop(running);
+        watched.tick_draining(start + DRAIN_QUIET * 6 - Duration::from_millis(1));
+        assert_eq!(order(&gauge), Order::Drain);
+        watched.tick_draining(start + DRAIN_QUIET * 6);
+        assert_eq!(order(&gauge), Order::Cut);
+    }
+
+    #[test]
     fn orders_only_get_stronger() {
         let (gauge, watched) = watched(Instant::now());
         gauge.command(Order::Cut);
-        watched.gauge().command(Order::Drain);
+        watched.command(Order::Drain);
         assert_eq!(order(&gauge), Order::Cut);
         assert!(!watched.is_gone());
         drop(gauge);

@@ -33,6 +33,12 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest time that running requests get after the order to stop. Source: ours; the default grace
 /// period of a Kubernetes pod.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a connection may do nothing after the order to stop. Source: ours; a round trip to the
+/// far side of the world, several times.
+pub const DRAIN_QUIET: Duration = Duration::from_secs(2);
+/// Most bytes of a refused request that are still read, and thrown away, so that the client sees
+/// the answer and not a reset. Source: ours; four times `BODY_MAX_BYTES`.
+pub const LINGER_MAX_BYTES: usize = 4 * BODY_MAX_BYTES;
 /// How often the deadlines of connections are looked at; they are exceeded by at most this.
 /// Source: ours.
 pub const TICK: Duration = Duration::from_millis(1000);

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, Phase};
+use crate::limits::LINGER_MAX_BYTES;
 use crate::screen::{Screen, Seen};
 
 /// A byte that is legal nowhere in the framing of HTTP/1.1. It stands in for what was refused, so
@@ -23,6 +24,8 @@ pub(crate) struct Screened<T> {
     screen: Option<Screen>,
     gauge: Arc<Gauge>,
     refused: bool,
+    /// How many more bytes of a refused request are thrown away before the end.
+    linger_bytes: usize,
 }
 
 impl<T> Screened<T> {
@@ -34,6 +37,7 @@ impl<T> Screened<T> {
             screen: Some(Screen::new()),
             gauge,
             refused: false,
+            linger_bytes: LINGER_MAX_BYTES,
         }
     }
 
@@ -45,6 +49,7 @@ impl<T> Screened<T> {
             screen: None,
             gauge,
             refused: false,
+            linger_bytes: LINGER_MAX_BYTES,
         }
     }
 
@@ -92,7 +97,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Screened<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Screened<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -117,7 +122,25 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Screened<T> {
         Pin::new(&mut self.inner).poll_flush(context)
     }
 
+    /// Ends the sending side. When the client is still in the middle of a request, what it goes on
+    /// to send is thrown away for a while: closing on unread bytes would reset the connection, and
+    /// the client would lose the answer. Source: RFC 9112, 9.6.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+        ready!(Pin::new(&mut self.inner).poll_shutdown(context))?;
+        let amid = |screen: &Screen| screen.phase() == Phase::Body;
+        if !self.refused && !self.screen.as_ref().is_some_and(amid) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = [0; 4096];
+        while self.linger_bytes > 0 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = ready!(Pin::new(&mut self.inner).poll_read(context, &mut buffer));
+            let taken = buffer.filled().len();
+            if read.is_err() || taken == 0 {
+                break;
+            }
+            self.linger_bytes = self.linger_bytes.saturating_sub(taken);
+        }
+        Poll::Ready(Ok(()))
     }
 }

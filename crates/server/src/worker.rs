@@ -59,14 +59,17 @@ pub(crate) async fn work(mut incoming: mpsc::UnboundedReceiver<Accepted>, terms:
     }
     drop(alive);
     for watched in &connections {
-        watched.gauge().command(Order::Drain);
+        watched.command(Order::Drain);
     }
     let drained = tokio::time::timeout(deadlines.drain, async {
         loop {
             tokio::select! {
                 // Nobody sends: the end of the channel is the end of the last connection.
                 _ = all_gone.recv() => break,
-                _ = ticks.tick() => look(&mut connections, &deadlines),
+                _ = ticks.tick() => {
+                    let now = Instant::now();
+                    connections.iter_mut().for_each(|each| each.tick_draining(now));
+                }
             }
         }
     });
@@ -94,12 +97,13 @@ fn begin(accepted: Accepted, terms: &Terms, alive: mpsc::Sender<()>) -> Option<W
         }
     };
     let gauge = Arc::new(Gauge::new(alive));
-    let served = connection::serve(stream, address, terms.clone(), gauge.clone());
+    let watched = Watched::new(&gauge, Instant::now());
+    let served = connection::serve(stream, address, terms.clone(), gauge);
     tokio::spawn(async move {
         let _slot = slot;
         served.await;
     });
-    Some(Watched::new(gauge, Instant::now()))
+    Some(watched)
 }
 
 /// Looks at all connections once.

@@ -252,7 +252,13 @@ fn running_requests_are_finished_before_the_end() {
         (200, Some("close"))
     );
     assert!(slow.is_closed());
+    let began = Instant::now();
     running.wait().unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(std::net::TcpStream::connect(running.address).is_err());
 }
 

@@ -108,6 +108,12 @@ fn bodies_are_bounded() {
         answer.id();
         assert!(wire.is_closed());
     }
+    // A client that sends it all the same gets the answer, not a reset.
+    let body = "x".repeat(3 * 1024 * 1024);
+    let mut wire = Wire::to(&running);
+    let answer = wire.ask(&post(&format!("Content-Length: {}\r\n", body.len()), &body));
+    assert_eq!(answer.status, 413);
+    assert!(wire.is_closed());
     // Without an announcement, at the byte that is too much.
     let mut wire = Wire::to(&running);
     wire.send(&post("Transfer-Encoding: chunked\r\n", ""));
