@@ -23,12 +23,22 @@ pub struct Due {
     pub more: bool,
 }
 
+/// Whether keys may be destroyed in a run: not while the wall clock is in doubt, for a key
+/// destroyed early cannot be brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destruction {
+    /// The wall clock has kept pace with the machine's own for a while.
+    Allowed,
+    /// It has not been watched for long enough, or it has jumped.
+    Held,
+}
+
 /// Does what is due by now, a bounded part of it. A key that cannot be done stays due and does
 /// not hold up those behind it.
 ///
 /// Errors: the first failure of storage or HSM, after all that could be done was done; the rest
 /// stays due.
-pub async fn run_due(site: &Site) -> Result<Due, Fault> {
+pub async fn run_due(site: &Site, destruction: Destruction) -> Result<Due, Fault> {
     site.sweep_outbox().await.map_err(Fault::internal)?;
     let now = site.now();
     let mut run = Run::default();
@@ -37,7 +47,9 @@ pub async fn run_due(site: &Site) -> Result<Due, Fault> {
         let page = site.records().due_page(now, after.as_ref(), DUE_BATCH);
         let (found, more) = page.await.map_err(Fault::internal)?;
         for due in &found {
-            run.one(site, due).await;
+            if due.kind != DueKind::Deletion || destruction == Destruction::Allowed {
+                run.one(site, due).await;
+            }
         }
         after = found.into_iter().last();
         run.done.more = more;

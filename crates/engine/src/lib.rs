@@ -19,7 +19,7 @@ mod site;
 mod states;
 mod target;
 
-pub use clockwork::{Due, run_due};
+pub use clockwork::{Destruction, Due, run_due};
 pub use entry::KeyEntry;
 pub use keystead_store::records::{Deletion, KeyRecord, Material, Rotation, RotationSetting};
 pub use lookup::Stage;

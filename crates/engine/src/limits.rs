@@ -8,6 +8,9 @@ pub const COMMIT_ATTEMPTS: usize = 16;
 /// Automatic rotation due within this many milliseconds refuses an on-demand rotation.
 /// Source: KMS API reference, RotateKeyOnDemand, ConflictException (20 minutes).
 pub const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;
+/// How long a record of the outbox stays after it was appended, milliseconds. Ours: the audit log
+/// is synced within 50 ms, and until then a power cut may take the appended line.
+pub const OUTBOX_STAYS_MILLIS: i64 = 1000;
 /// Due jobs taken in one go. Ours.
 pub const DUE_BATCH: usize = 64;
 /// Longest page marker, characters. Source: KMS model, `MarkerType`.

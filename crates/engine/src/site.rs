@@ -14,7 +14,7 @@ use keystead_wall::Hsm;
 
 use crate::cache::Cache;
 use crate::entry::KeyEntry;
-use crate::limits::CACHED_ENTRIES;
+use crate::limits::{CACHED_ENTRIES, OUTBOX_STAYS_MILLIS};
 
 /// What a [`Site`] is made of.
 pub struct SiteParts {
@@ -41,7 +41,7 @@ pub struct Site {
     keys: Cache<(AccountId, KeyId), Arc<KeyEntry>>,
     aliases: Cache<(AccountId, AliasName), KeyId>,
     key_counts: Mutex<HashMap<AccountId, usize>>,
-    published: Mutex<Vec<RequestId>>,
+    published: Mutex<Vec<Published>>,
 }
 
 /// Whether memory may answer.
@@ -165,7 +165,9 @@ impl Site {
     pub(crate) async fn commit(&self, mut changes: Vec<Change>) -> Result<Revision, StoreError> {
         let underway = Underway::begin(self, &changes);
         let swept = underway.published.iter();
-        changes.extend(swept.map(|id| Change::OutboxDelete { event_id: *id }));
+        changes.extend(swept.map(|one| Change::OutboxDelete {
+            event_id: one.event_id,
+        }));
         let result = self.records().apply(changes).await;
         underway.end(&result);
         result
@@ -196,25 +198,43 @@ impl Site {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn published_ids(&self) -> MutexGuard<'_, Vec<RequestId>> {
+    fn published_ids(&self) -> MutexGuard<'_, Vec<Published>> {
         self.published
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a record of the outbox is in the log, so that the next commit removes it.
+    /// Notes that a record of the outbox is in the log, so that a later commit removes it.
     pub(crate) fn published(&self, event_id: RequestId) {
-        self.published_ids().push(event_id);
+        let at = self.now();
+        self.published_ids().push(Published { event_id, at });
+    }
+
+    /// Takes what the log has had for long enough to have it for good.
+    fn take_settled(&self) -> Vec<Published> {
+        let now = self.now();
+        let settled = |one: &mut Published| {
+            let age = now.as_millis().saturating_sub(one.at.as_millis());
+            !(0..OUTBOX_STAYS_MILLIS).contains(&age)
+        };
+        self.published_ids().extract_if(.., settled).collect()
     }
 
     /// Removes from the outbox what the log has. For quiet times and for shutdown.
     pub(crate) async fn sweep_outbox(&self) -> Result<(), StoreError> {
-        if self.published_ids().is_empty() {
-            Ok(())
-        } else {
-            self.commit(Vec::new()).await.map(|_| ())
+        let settled = self.take_settled();
+        if settled.is_empty() {
+            return Ok(());
         }
+        self.published_ids().extend(settled);
+        self.commit(Vec::new()).await.map(|_| ())
     }
+}
+
+/// A record of the outbox that was appended to the log.
+struct Published {
+    event_id: RequestId,
+    at: Timestamp,
 }
 
 /// A commit on its way. Dropped before its end, it leaves its records barred from memory.
@@ -223,7 +243,7 @@ struct Underway<'s> {
     outdated: Vec<Outdated>,
     counted: Vec<(AccountId, isize)>,
     /// Records of the outbox that go with this commit.
-    published: Vec<RequestId>,
+    published: Vec<Published>,
 }
 
 impl<'s> Underway<'s> {
@@ -239,7 +259,7 @@ impl<'s> Underway<'s> {
             site,
             outdated,
             counted: changes.iter().filter_map(key_count_change).collect(),
-            published: std::mem::take(&mut *site.published_ids()),
+            published: site.take_settled(),
         }
     }
 

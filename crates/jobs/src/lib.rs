@@ -3,11 +3,16 @@
 //! when to look.
 #![forbid(unsafe_code)]
 
+mod steadiness;
+
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use keystead_engine::{Due, Site, run_due};
+use keystead_engine::{Destruction, Due, Site, run_due};
+use keystead_types::Clock;
+
+use crate::steadiness::Steadiness;
 
 /// Between two looks at what is due. Ours: AWS takes up to 24 hours more than the waiting period.
 pub const INTERVAL: Duration = Duration::from_secs(5);
@@ -20,11 +25,18 @@ pub trait Regions: Send + Sync {
 
 /// Looks at what is due, forever, until `stop` resolves. A failure is logged and tried again at
 /// the next look: what is due stays due.
-pub async fn run(regions: Arc<dyn Regions>, stop: impl Future<Output = ()> + Send) {
+pub async fn run(
+    regions: Arc<dyn Regions>,
+    clock: Arc<dyn Clock>,
+    stop: impl Future<Output = ()> + Send,
+) {
     let mut stop = std::pin::pin!(stop);
+    let started = Instant::now();
+    let mut steadiness = Steadiness::new(clock.now(), started.elapsed());
     loop {
+        let destruction = steadiness.look(clock.now(), started.elapsed());
         for site in regions.open() {
-            catch_up(&site).await;
+            catch_up(&site, destruction).await;
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
@@ -34,9 +46,9 @@ pub async fn run(regions: Arc<dyn Regions>, stop: impl Future<Output = ()> + Sen
 }
 
 /// Does all that is due in one Region.
-async fn catch_up(site: &Site) {
+async fn catch_up(site: &Site, destruction: Destruction) {
     loop {
-        match run_due(site).await {
+        match run_due(site, destruction).await {
             Ok(Due {
                 destroyed,
                 rotated,

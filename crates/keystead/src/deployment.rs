@@ -223,15 +223,28 @@ impl Deployment {
             Err(refusal) => return Err(refusal.to_string()),
         };
         put_meta(records, Meta::SealedDomainKey, sealed.clone()).await?;
-        let supervisor = self
-            .supervisor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match supervisor.as_ref() {
-            Some(supervisor) => supervisor
-                .add_domain(region.clone(), sealed)
-                .map_err(|error| error.to_string()),
-            None => Err("the server is stopping".to_owned()),
+        {
+            let supervisor = self
+                .supervisor
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let supervisor = supervisor.as_ref().ok_or("the server is stopping")?;
+            supervisor
+                .add_domain(region.clone(), sealed.clone())
+                .map_err(|error| error.to_string())?;
+        }
+        // The process that made the key may have been replaced before the supervisor knew it, and
+        // it must wrap under the key that was stored, no other.
+        let opened = WallClient
+            .call(Command::OpenDomain {
+                region,
+                sealed: &sealed,
+            })
+            .await;
+        match opened.map_err(|error| error.to_string())?.result {
+            Ok(Reply::Done) => Ok(()),
+            Ok(_) => Err("the HSM process answered another kind of reply".to_owned()),
+            Err(refusal) => Err(refusal.to_string()),
         }
     }
 
@@ -246,7 +259,7 @@ impl Deployment {
                 .map_err(|_| "the key of page markers is damaged".to_owned());
         }
         let mut key = [0; 32];
-        self.entropy.fill(&mut key);
+        aws_lc_rs::rand::fill(&mut key).map_err(|_| "no randomness for page markers".to_owned())?;
         put_meta(records, Meta::MarkerKey, key.to_vec()).await?;
         Ok(key)
     }

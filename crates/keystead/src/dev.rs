@@ -1,6 +1,6 @@
 //! `keystead dev`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use keystead_audit::Durability;
@@ -9,7 +9,7 @@ use keystead_server::ServerConfig;
 
 use crate::config::DEFAULT_LISTEN;
 use crate::deployment::{Deployment, Opening, Served};
-use crate::layout::{DataDir, IfMissing};
+use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
 use crate::running::{self, Plan};
 
@@ -69,7 +69,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         tls: None,
         workers: usize::from(workers),
     })?;
-    let dir = DataDir::open(&path, IfMissing::Create)?;
+    let dir = DataDir::open(&path, Purpose::Development)?;
     let (deployment, ports) = Deployment::open(Opening {
         root_key: dir.root_key(),
         create_root: true,
@@ -82,7 +82,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         deployment,
         ports,
         server,
-        host_names: Vec::new(),
+        host_names: host_names(listen),
         clock_skew_minutes: 5,
     };
     let prepare = async |deployment: &Deployment| {
@@ -92,6 +92,17 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     running::run(plan, prepare, |addresses| {
         announce(addresses, data_dir.as_ref())
     })
+}
+
+/// The names under which the server answers: those of loopback. A web page whose name was made to
+/// point here has another name, and its requests are refused.
+fn host_names(listen: SocketAddr) -> Vec<String> {
+    let literal = match listen.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let names = ["localhost", "127.0.0.1", "[::1]", &literal];
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {

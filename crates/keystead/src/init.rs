@@ -11,7 +11,7 @@ use keystead_wall::{Command, Hsm, Reply, WallClient, Worker, WorkerPort};
 
 use crate::config;
 use crate::deployment::{Deployment, Opening, Served};
-use crate::layout::{DataDir, IfMissing};
+use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
 
 /// Options of `keystead init`.
@@ -53,17 +53,16 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     } = options;
     logging::start(Format::Text, logging::MAKING);
     let home = regions.first().cloned().ok_or("name a Region")?;
-    let dir = DataDir::open(&data_dir, IfMissing::Create)?;
+    let dir = DataDir::open(&data_dir, Purpose::Making)?;
     let elsewhere = root_key.map(std::path::absolute).transpose();
     let elsewhere = elsewhere.map_err(|error| format!("the root key file: {error}"))?;
     let (root_key, config_file) = (
         elsewhere.clone().unwrap_or_else(|| dir.root_key()),
         dir.config(),
     );
-    if config_file.exists() || root_key.exists() {
+    if root_key.exists() {
         return Err(format!(
-            "{} or {} is there already; nothing was changed. Choose an empty directory and a root key file that does not exist.",
-            config_file.display(),
+            "{} is there already; nothing was changed. Choose a root key file that does not exist.",
             root_key.display()
         ));
     }

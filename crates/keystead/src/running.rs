@@ -96,7 +96,8 @@ where
                     if go {
                         let mut stopping = stopping;
                         let stop = async move { drop(stopping.wait_for(|stop| *stop).await) };
-                        keystead_jobs::run(deployment, stop).await;
+                        let clock = deployment.clock().clone();
+                        keystead_jobs::run(deployment, clock, stop).await;
                     }
                     signals.abort();
                     drop(worker);

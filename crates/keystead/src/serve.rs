@@ -9,7 +9,7 @@ use keystead_wall::WallClient;
 
 use crate::config::{Durability, File};
 use crate::deployment::{Deployment, Opening, Served};
-use crate::layout::{DataDir, IfMissing};
+use crate::layout::{DataDir, Purpose};
 use crate::logging;
 use crate::running::{self, Plan};
 
@@ -66,7 +66,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         }),
         workers: usize::from(workers),
     })?;
-    let dir = DataDir::open(&data_dir.unwrap_or(file.data_dir), IfMissing::Refuse)?;
+    let dir = DataDir::open(&data_dir.unwrap_or(file.data_dir), Purpose::Serving)?;
     let (deployment, ports) = Deployment::open(Opening {
         root_key: file.root.key_file.unwrap_or_else(|| dir.root_key()),
         create_root: false,

@@ -335,7 +335,9 @@ async fn a_ciphertext_of_another_account_answers_the_same_with_and_without_its_k
     let sent = json!({"KeyId": gone, "PendingWindowInDays": 7});
     world.call("ScheduleKeyDeletion", sent).await.ok();
     world.clock.forward_days(8);
-    keystead_engine::run_due(&world.site).await.unwrap();
+    keystead_engine::run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
     world.restart();
     for who in [root(OTHER), user(OTHER, "bob"), user(OWN, "alice")] {
         for operation in ["Decrypt", "ReEncrypt"] {

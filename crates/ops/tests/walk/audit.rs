@@ -134,7 +134,9 @@ async fn no_use_of_the_hsm_is_without_a_record() {
         .await
         .ok();
     world.clock.forward_days(365);
-    keystead_engine::run_due(&world.site).await.unwrap();
+    keystead_engine::run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
     // A refused rotation.
     world.clock.forward_days(365);
     world
@@ -142,7 +144,11 @@ async fn no_use_of_the_hsm_is_without_a_record() {
             record.spec = keystead_types::KeySpec::Hmac256
         })
         .await;
-    assert!(keystead_engine::run_due(&world.site).await.is_err());
+    assert!(
+        keystead_engine::run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .is_err()
+    );
     let counters = |receipts: &[keystead_audit::ReceiptNote]| {
         receipts.iter().map(|one| one.counter).collect::<Vec<_>>()
     };

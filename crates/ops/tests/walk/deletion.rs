@@ -14,11 +14,23 @@ async fn a_key_leaves_at_its_date_and_never_before() {
         let due = START.plus_days(days);
         for at in [START, due.plus_millis(-1)] {
             world.clock.set(at);
-            assert_eq!(run_due(&world.site).await.unwrap().destroyed, 0);
+            assert_eq!(
+                run_due(&world.site, keystead_engine::Destruction::Allowed)
+                    .await
+                    .unwrap()
+                    .destroyed,
+                0
+            );
             assert_eq!(world.describe(&key).await["KeyState"], "PendingDeletion");
         }
         world.clock.set(due);
-        assert_eq!(run_due(&world.site).await.unwrap().destroyed, 1);
+        assert_eq!(
+            run_due(&world.site, keystead_engine::Destruction::Allowed)
+                .await
+                .unwrap()
+                .destroyed,
+            1
+        );
         assert!(world.stored(&key).await.is_none());
         let text = format!("NotFoundException: Key '{key}' does not exist");
         assert_eq!(
@@ -33,7 +45,13 @@ async fn a_key_leaves_at_its_date_and_never_before() {
             refused.contains("the resource does not exist in this Region"),
             "{refused}"
         );
-        assert_eq!(run_due(&world.site).await.unwrap().destroyed, 0);
+        assert_eq!(
+            run_due(&world.site, keystead_engine::Destruction::Allowed)
+                .await
+                .unwrap()
+                .destroyed,
+            0
+        );
     }
 }
 
@@ -60,7 +78,9 @@ async fn its_aliases_leave_with_it_and_can_be_given_again() {
     let world = World::new();
     let (key, blob) = leaving(&world, 7).await;
     world.clock.forward_days(7);
-    run_due(&world.site).await.unwrap();
+    run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
     let listed = world.call("ListAliases", json!({})).await.ok();
     assert_eq!(listed["Aliases"], json!([]));
     let text =
@@ -95,7 +115,9 @@ async fn the_deletion_is_audited_as_a_service_event() {
     let world = World::new();
     let (key, _) = leaving(&world, 7).await;
     world.clock.forward_days(7);
-    run_due(&world.site).await.unwrap();
+    run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
     let events = world.audit();
     let deleted: Vec<_> = events
         .iter()
@@ -139,15 +161,33 @@ async fn a_cancelled_deletion_never_happens() {
         .await
         .ok();
     world.clock.forward_days(400);
-    assert_eq!(run_due(&world.site).await.unwrap().destroyed, 0);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .destroyed,
+        0
+    );
     world.call("EnableKey", json!({"KeyId": key})).await.ok();
     assert_eq!(world.decrypt(&blob).await.unwrap(), "x");
     // A second waiting period begins anew.
     let sent = json!({"KeyId": key, "PendingWindowInDays": 7});
     world.call("ScheduleKeyDeletion", sent).await.ok();
-    assert_eq!(run_due(&world.site).await.unwrap().destroyed, 0);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .destroyed,
+        0
+    );
     world.clock.forward_days(7);
-    assert_eq!(run_due(&world.site).await.unwrap().destroyed, 1);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .destroyed,
+        1
+    );
 }
 
 #[tokio::test]
@@ -165,7 +205,9 @@ async fn more_keys_than_one_run_takes_all_leave() {
     world.clock.forward_days(30);
     let mut destroyed = 0;
     for _ in 0..10 {
-        let done = run_due(&world.site).await.unwrap();
+        let done = run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap();
         destroyed += done.destroyed;
         if !done.more {
             break;

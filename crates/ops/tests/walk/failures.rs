@@ -8,7 +8,7 @@ use keystead_wall::WallError;
 use serde_json::{Value, json};
 
 use crate::support::hsm::Mode;
-use crate::support::{OWN, World, account, base64};
+use crate::support::{OWN, START, World, account, base64};
 
 #[tokio::test]
 async fn without_the_log_no_answer_leaves() {
@@ -64,16 +64,50 @@ async fn a_change_without_the_log_keeps_its_record_in_the_store() {
     assert!(records[0].get("errorCode").is_none());
 }
 
+/// A power cut may take what was appended but not flushed, so the outbox keeps it a while.
 #[tokio::test]
-async fn the_outbox_is_emptied_by_the_next_change_and_by_the_clockwork() {
+async fn the_outbox_is_emptied_once_the_log_has_had_its_records_for_a_while() {
     let world = World::new();
     let key = world.key().await;
-    for _ in 0..5 {
+    let waiting = || async { world.records.outbox(10).await.unwrap().0.len() };
+    for number in 0..5 {
+        assert_eq!(waiting().await, 1 + number);
         world.call("DisableKey", json!({"KeyId": key})).await.ok();
-        assert_eq!(world.records.outbox(10).await.unwrap().0.len(), 1);
     }
-    keystead_engine::run_due(&world.site).await.unwrap();
-    assert!(world.records.outbox(10).await.unwrap().0.is_empty());
+    world.clock.set(START.plus_millis(1000));
+    world.call("DisableKey", json!({"KeyId": key})).await.ok();
+    assert_eq!(waiting().await, 1);
+    keystead_engine::run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
+    assert_eq!(waiting().await, 1);
+    world.clock.set(START.plus_millis(2000));
+    keystead_engine::run_due(&world.site, keystead_engine::Destruction::Held)
+        .await
+        .unwrap();
+    assert_eq!(waiting().await, 0);
+}
+
+/// More records than one batch of the store may hold.
+#[tokio::test]
+async fn a_burst_of_changes_does_not_stop_those_after_it() {
+    let world = World::new();
+    let key = world.key().await;
+    let disable = || world.call("DisableKey", json!({"KeyId": key}));
+    for _ in 0..5000 {
+        disable().await.ok();
+    }
+    let mut now = START;
+    for _ in 0..100 {
+        now = now.plus_millis(2000);
+        world.clock.set(now);
+        disable().await.ok();
+        let (waiting, _) = world.records.outbox(10).await.unwrap();
+        if waiting.len() == 1 {
+            return;
+        }
+    }
+    panic!("the outbox is not emptied");
 }
 
 /// A commit that failed: the caller hears of it, the log too, and after a restart the key is

@@ -8,7 +8,7 @@ use keystead_types::FaultKind;
 use serde_json::json;
 
 use crate::support::store::{Interleaved, Queued};
-use crate::support::{Shared, World, base64};
+use crate::support::{START, Shared, World, base64};
 
 #[tokio::test]
 async fn tags_set_at_the_same_time_are_all_there() {
@@ -230,7 +230,11 @@ async fn cancelling_races_with_the_deletion_job() {
         world.clock.forward_days(7);
         let job = {
             let world = world.clone();
-            tokio::spawn(async move { run_due(&world.site).await.unwrap() })
+            tokio::spawn(async move {
+                run_due(&world.site, keystead_engine::Destruction::Allowed)
+                    .await
+                    .unwrap()
+            })
         };
         for _ in 0..seed % 7 {
             tokio::task::yield_now().await;
@@ -280,12 +284,18 @@ async fn a_rotation_races_with_changes_of_the_same_key_and_nothing_is_lost() {
         world.clock.forward_days(365);
         let job = {
             let world = world.clone();
-            tokio::spawn(async move { run_due(&world.site).await.unwrap() })
+            tokio::spawn(async move {
+                run_due(&world.site, keystead_engine::Destruction::Allowed)
+                    .await
+                    .unwrap()
+            })
         };
         let tag = json!({"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": "b"}]});
         world.call("TagResource", tag).await.ok();
         job.await.unwrap();
-        run_due(&world.site).await.unwrap();
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap();
         let stored = world.stored(&key).await.unwrap().value;
         assert_eq!(
             (stored.tags.len(), stored.materials.len()),
@@ -321,10 +331,14 @@ async fn an_alias_never_points_to_a_key_that_is_gone() {
         };
         world.call("ScheduleKeyDeletion", sent).await.ok();
         world.clock.forward_days(7);
-        run_due(&world.site).await.unwrap();
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap();
         mover.await.unwrap();
         while world.stored(&leaving).await.is_some() {
-            run_due(&world.site).await.unwrap();
+            run_due(&world.site, keystead_engine::Destruction::Allowed)
+                .await
+                .unwrap();
         }
         let found = world.call("DescribeKey", json!({"KeyId": "alias/a"})).await;
         match &found.outcome {
@@ -339,4 +353,68 @@ async fn an_alias_never_points_to_a_key_that_is_gone() {
             }
         }
     }
+}
+
+/// The job has listed the key; then it is saved and scheduled anew before its turn comes.
+#[tokio::test]
+async fn a_key_scheduled_anew_while_the_job_is_at_work_waits_its_whole_period() {
+    let mut saved = 0;
+    for seed in 0..40 {
+        let world = World::over(Interleaved::new(seed));
+        for _ in 0..12 {
+            let sent = json!({"KeyId": world.key().await, "PendingWindowInDays": 7});
+            world.call("ScheduleKeyDeletion", sent).await.ok();
+        }
+        world.clock.set(START.plus_millis(1));
+        let key = world.key().await;
+        let sent = || json!({"KeyId": key, "PendingWindowInDays": 7});
+        world.call("ScheduleKeyDeletion", sent()).await.ok();
+        world.clock.forward_days(7);
+        let job = {
+            let world = world.clone();
+            tokio::spawn(async move {
+                run_due(&world.site, keystead_engine::Destruction::Allowed)
+                    .await
+                    .unwrap()
+            })
+        };
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let cancelled = world.call("CancelKeyDeletion", sent()).await;
+        if cancelled.outcome.is_ok() {
+            world.call("ScheduleKeyDeletion", sent()).await.ok();
+            saved += 1;
+        }
+        let done = job.await.unwrap();
+        let left = world.stored(&key).await;
+        assert_eq!(left.is_some(), cancelled.outcome.is_ok(), "seed {seed}");
+        assert_eq!(
+            done.destroyed,
+            if left.is_some() { 12 } else { 13 },
+            "seed {seed}"
+        );
+    }
+    assert!(saved > 0);
+}
+
+/// Two nodes over one store: what one remembers is outdated by the other, and no change is lost.
+#[tokio::test]
+async fn a_change_decided_on_an_outdated_memory_is_decided_anew() {
+    let one = World::new();
+    let mut other = one.clone();
+    other.restart();
+    let key = one.key().await;
+    for number in 0..6 {
+        let node = if number % 2 == 0 { &one } else { &other };
+        let tag = json!([{"TagKey": format!("t{number}"), "TagValue": "v"}]);
+        let sent = json!({"KeyId": key, "Tags": tag});
+        node.call("TagResource", sent).await.ok();
+        node.describe(&key).await;
+    }
+    assert_eq!(one.stored(&key).await.unwrap().value.tags.len(), 6);
+    one.call("DisableKey", json!({"KeyId": key})).await.ok();
+    let refused = other.call("RotateKeyOnDemand", json!({"KeyId": key})).await;
+    assert_eq!(refused.kind(), FaultKind::Disabled);
+    assert_eq!(one.stored(&key).await.unwrap().value.materials.len(), 1);
 }

@@ -132,7 +132,13 @@ async fn on_demand_conflicts_with_an_automatic_rotation_within_twenty_minutes() 
         world.clock.set(due.plus_millis(early));
         assert_eq!(rotate().await.kind(), FaultKind::Conflict, "{early}");
     }
-    assert_eq!(run_due(&world.site).await.unwrap().rotated, 1);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .rotated,
+        1
+    );
     rotate().await.ok();
 }
 
@@ -178,7 +184,9 @@ async fn ten_years_of_rotation_lose_no_ciphertext() {
     let mut rotated = 0;
     for day in (0..3650_i64).step_by(10) {
         world.clock.set(START.plus_millis(day * DAY_MILLIS));
-        let done = run_due(&world.site).await.unwrap();
+        let done = run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap();
         assert!(!done.more && done.destroyed == 0);
         rotated += done.rotated;
         for key in &keys {
@@ -212,10 +220,28 @@ async fn a_rotation_is_never_early() {
         .ok();
     let due = START.plus_days(365);
     world.clock.set(due.plus_millis(-1));
-    assert_eq!(run_due(&world.site).await.unwrap().rotated, 0);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .rotated,
+        0
+    );
     world.clock.set(due);
-    assert_eq!(run_due(&world.site).await.unwrap().rotated, 1);
-    assert_eq!(run_due(&world.site).await.unwrap().rotated, 0);
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .rotated,
+        1
+    );
+    assert_eq!(
+        run_due(&world.site, keystead_engine::Destruction::Allowed)
+            .await
+            .unwrap()
+            .rotated,
+        0
+    );
 }
 
 #[tokio::test]
@@ -239,16 +265,34 @@ async fn a_missed_rotation_is_made_up_for_when_the_key_is_enabled_again() {
             world.call("DisableKey", named()).await.ok();
         }
         world.clock.forward_days(20);
-        assert_eq!(run_due(&world.site).await.unwrap().rotated, 0);
+        assert_eq!(
+            run_due(&world.site, keystead_engine::Destruction::Allowed)
+                .await
+                .unwrap()
+                .rotated,
+            0
+        );
         if by_deletion {
             world.call("CancelKeyDeletion", named()).await.ok();
-            assert_eq!(run_due(&world.site).await.unwrap().rotated, 0);
+            assert_eq!(
+                run_due(&world.site, keystead_engine::Destruction::Allowed)
+                    .await
+                    .unwrap()
+                    .rotated,
+                0
+            );
         }
         let status = world.call("GetKeyRotationStatus", named()).await.ok();
         assert_eq!(status["KeyRotationEnabled"], true);
         assert_eq!(material(&world, &key).await, first);
         world.call("EnableKey", named()).await.ok();
-        assert_eq!(run_due(&world.site).await.unwrap().rotated, 1);
+        assert_eq!(
+            run_due(&world.site, keystead_engine::Destruction::Allowed)
+                .await
+                .unwrap()
+                .rotated,
+            1
+        );
         assert_ne!(material(&world, &key).await, first);
         assert_eq!(world.decrypt(&blob).await.unwrap(), "x");
     }
@@ -264,7 +308,9 @@ async fn a_rotation_event_names_both_materials_and_its_use_of_the_hsm() {
         .ok();
     let first = material(&world, &key).await;
     world.clock.forward_days(365);
-    run_due(&world.site).await.unwrap();
+    run_due(&world.site, keystead_engine::Destruction::Allowed)
+        .await
+        .unwrap();
     let record = world.log.records().pop().unwrap();
     let json: Value = serde_json::from_slice(&record.json).unwrap();
     assert_eq!(json["eventName"], "RotateKey");
@@ -299,7 +345,7 @@ async fn one_key_that_cannot_rotate_does_not_hold_up_the_others() {
         .await;
     world.clock.forward_days(31);
     let first = material(&world, &key).await;
-    let failed = run_due(&world.site).await;
+    let failed = run_due(&world.site, keystead_engine::Destruction::Allowed).await;
     assert!(failed.is_err());
     assert_ne!(material(&world, &key).await, first);
     assert!(world.stored(&leaving).await.is_none());
