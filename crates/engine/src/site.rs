@@ -14,7 +14,7 @@ use keystead_wall::Hsm;
 
 use crate::cache::Cache;
 use crate::entry::KeyEntry;
-use crate::limits::{CACHED_ENTRIES, OUTBOX_STAYS_MILLIS};
+use crate::limits::{CACHED_ENTRIES, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
 
 /// What a [`Site`] is made of.
 pub struct SiteParts {
@@ -217,7 +217,9 @@ impl Site {
             let age = now.as_millis().saturating_sub(one.at.as_millis());
             !(0..OUTBOX_STAYS_MILLIS).contains(&age)
         };
-        self.published_ids().extract_if(.., settled).collect()
+        let mut published = self.published_ids();
+        let settled = published.extract_if(.., settled);
+        settled.take(OUTBOX_SWEPT_AT_ONCE).collect()
     }
 
     /// Removes from the outbox what the log has. For quiet times and for shutdown.
