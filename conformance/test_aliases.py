@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from harness import texts
 from harness.caller import Caller, unb64
 
@@ -132,7 +133,8 @@ def test_a_colon_passes_the_pattern_but_not_the_rule(caller):
 
 
 @pytest.mark.parametrize(
-    "name", ["alias/a b", "alias/é", "alias/a%2fb", "alias/a\u0000b", "alias/\u202etxt", "alias/a.b"]
+    "name",
+    ["alias/a b", "alias/é", "alias/a%2fb", "alias/a\u0000b", "alias/\u202etxt", "alias/a.b"],
 )
 def test_bad_characters(caller, name):
     message = caller.fails(

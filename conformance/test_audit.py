@@ -6,8 +6,10 @@ import time
 from datetime import datetime, timezone
 
 import pytest
+
 from harness import wire
 from harness.caller import Caller, b64
+from harness.server import until
 from harness.sigv4 import Signing
 from harness.texts import NO_SUCH_ID, allow, deny, policy
 
@@ -148,7 +150,9 @@ def requests(own):
     ]
 
 
-READ_ONLY = re.compile(r"^(Describe|Get|List|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom)")
+READ_ONLY = re.compile(
+    r"^(Describe|Get|List|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom)"
+)
 
 
 def test_every_operation_is_recorded_once(audited, own):
@@ -197,7 +201,11 @@ def test_failures_are_recorded_with_their_code(audited, own):
         ("ValidationException", "GenerateRandom", {"NumberOfBytes": 0}),
         ("ValidationException", "Encrypt", {"KeyId": key, "Plaintext": b""}),
         ("InvalidCiphertextException", "Decrypt", {"CiphertextBlob": b"nonsense"}),
-        ("DryRunOperationException", "GenerateDataKey", {"KeyId": key, "KeySpec": "AES_256", "DryRun": True}),
+        (
+            "DryRunOperationException",
+            "GenerateDataKey",
+            {"KeyId": key, "KeySpec": "AES_256", "DryRun": True},
+        ),
         ("UnsupportedOperationException", "Sign", {"KeyId": key}),
     ]:
         answer = own.call(name, members)
@@ -214,17 +222,33 @@ def test_bodies_that_cannot_be_read_are_recorded(audited, own):
         assert event["errorCode"] == "SerializationException" and event["eventName"] == name
 
 
-def test_refused_signatures_leave_a_trace(audited):
-    """In the audit log, or in the operator's (divergences, audit records)."""
-    caller = Caller(audited, secret="wrong")
+def refuse_some(server):
+    """Three requests that are refused before authentication; returns their answers."""
+    caller = Caller(server, secret="wrong")
     answers = [caller.call("ListKeys"), caller.raw("Encrypt", b"{")]
-    answers.append(Caller(audited, key_id="AKIDUNKNOWN").call("ListKeys"))
-    deadline = time.monotonic() + SETTLE_SECONDS
+    return [*answers, Caller(server, key_id="AKIDUNKNOWN").call("ListKeys")]
+
+
+def test_refused_signatures_leave_a_line(audited):
+    time.sleep(1.1)  # the operator's log takes a bounded number of such lines a second
+    before = audited.log_text()
+    codes = [answer.code for answer in refuse_some(audited)]
+    until(
+        lambda: all(
+            audited.log_text().count(code) - before.count(code) >= codes.count(code)
+            for code in codes
+        ),
+        SETTLE_SECONDS,
+        "a line of each refusal",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="divergences, audit records: before authentication")
+def test_refused_signatures_are_audited(audited):
+    answers = refuse_some(audited)
+    time.sleep(0.5)
     for answer in answers:
-        mark = answer.request_id
-        while mark not in audited.log_text() and not any(mark.encode() in line for line in lines(audited)):
-            assert time.monotonic() < deadline, f"no trace of {answer.code}"
-            time.sleep(0.05)
+        assert any(answer.request_id.encode() in line for line in lines(audited))
 
 
 def test_cryptographic_calls_are_on_disk_before_the_answer(audited, own):
@@ -258,7 +282,9 @@ def test_events_survive_a_kill(own_server):
 
 def test_no_forged_lines(audited, own):
     text = '\n{"eventName":"fake","eventSource":"x","requestID":"fake"}\n\u001b[31m\r\u2028'
-    answer = own.call("CreateKey", Description=text, Tags=[{"TagKey": text[:100], "TagValue": text}])
+    answer = own.call(
+        "CreateKey", Description=text, Tags=[{"TagKey": text[:100], "TagValue": text}]
+    )
     assert answer.status == 200
     assert event_of(audited, answer)["requestParameters"]["description"] == text
     own.call("DescribeKey", KeyId=text)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+
 from harness.golden import play
 
 FOLDER = Path(__file__).parent / "cases"
@@ -14,8 +15,6 @@ UNSERVED = {
     for line in (FOLDER.parent / "uncovered-operations.txt").read_text().splitlines()
     if line.strip() and not line.startswith("#")
 }
-
-
 
 
 def marked(path):

@@ -1,6 +1,7 @@
 """Other accounts: what a key policy opens to them, and what they must not learn."""
 
 import pytest
+
 from harness import texts
 from harness.texts import NO_SUCH_ID as ID
 from harness.texts import allow, deny, policy

@@ -4,6 +4,7 @@ import base64
 import re
 
 import pytest
+
 from harness import texts
 from harness.caller import b64, unb64
 
@@ -44,9 +45,7 @@ def test_every_form_of_key_identifier(caller):
         out = caller.ok("Decrypt", CiphertextBlob=blob, KeyId=form)
         assert out["KeyId"] == meta["Arn"] and unb64(out["Plaintext"]) == b"x"
         assert caller.ok("GenerateDataKey", KeyId=form, KeySpec="AES_256")["KeyId"] == meta["Arn"]
-        moved = caller.ok(
-            "ReEncrypt", CiphertextBlob=blob, SourceKeyId=form, DestinationKeyId=form
-        )
+        moved = caller.ok("ReEncrypt", CiphertextBlob=blob, SourceKeyId=form, DestinationKeyId=form)
         assert moved["SourceKeyId"] == moved["KeyId"] == meta["Arn"]
 
 
@@ -88,7 +87,7 @@ def test_unicode_and_reserved_looking_contexts(caller):
     for context in [
         {"ключ": "значение \U0001f511"},
         {"aws:kms:something": "v"},
-        {"quote\"\\": "\n\t\u0001"},
+        {'quote"\\': "\n\t\u0001"},
         {"k": ""},
     ]:
         blob = caller.encrypt(key, b"x", EncryptionContext=context)
@@ -143,7 +142,9 @@ def test_data_key_without_plaintext(caller):
 
 def test_data_keys_are_all_different(caller):
     key = caller.key_id()
-    keys = {caller.ok("GenerateDataKey", KeyId=key, KeySpec="AES_256")["Plaintext"] for _ in range(50)}
+    keys = {
+        caller.ok("GenerateDataKey", KeyId=key, KeySpec="AES_256")["Plaintext"] for _ in range(50)
+    }
     assert len(keys) == 50
 
 
@@ -257,9 +258,7 @@ def test_dry_run_checks_the_key_first(caller):
 
 def test_dry_run_modifiers_need_a_dry_run(caller):
     key = caller.key_id()
-    caller.fails(
-        "ValidationException", "Decrypt", KeyId=key, DryRunModifiers=["IGNORE_CIPHERTEXT"]
-    )
+    caller.fails("ValidationException", "Decrypt", KeyId=key, DryRunModifiers=["IGNORE_CIPHERTEXT"])
     caller.fails("ValidationException", "Decrypt", KeyId=key, DryRun=True)
     caller.fails("ValidationException", "Decrypt", KeyId=key)
 
@@ -273,7 +272,10 @@ def test_a_bad_grant_token_is_refused(caller):
 @pytest.mark.parametrize("document", [b"\x00", b"junk" * 100, b"\xd2\x84\x43\xa1\x01\x26"])
 def test_a_bad_attestation_yields_no_plaintext(caller, document):
     key = caller.key_id()
-    recipient = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": b64(document)}
+    recipient = {
+        "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+        "AttestationDocument": b64(document),
+    }
     blob = caller.encrypt(key, b"attested")
     for operation, members in [
         ("Decrypt", {"CiphertextBlob": blob}),

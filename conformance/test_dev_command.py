@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+
 from harness.caller import Caller
 from harness.server import Server, binary, children, free_port, until
 
@@ -41,7 +42,9 @@ def test_help():
     assert run("--version").returncode == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["dev", "--nonsense"], ["dev", "--listen"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["dev", "--nonsense"], ["dev", "--listen"]]
+)
 def test_wrong_arguments(arguments):
     refused(run(*arguments))
 

@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
+
 from harness import wire
 from harness.caller import Caller, unb64
 from harness.server import alive, until
 from harness.texts import allow, policy
-from test_rotation import rotate
 
 ROUNDS = 12
 WRITERS = 4
@@ -48,7 +48,7 @@ def test_a_restart_keeps_everything(own_server):
     caller.ok("PutKeyPolicy", KeyId=keys[3], Policy=policy(allow(caller.root), Id="kept"))
     caller.ok("EnableKeyRotation", KeyId=keys[3], RotationPeriodInDays=123)
     blobs = [caller.encrypt(keys[0], b"before")]
-    rotate(caller, keys[0])
+    caller.rotate(keys[0])
     blobs.append(caller.encrypt(keys[0], b"before"))
     far_blob = far.encrypt(far.key_id(), b"far")
     marker = caller.ok("ListKeys", Limit=1)["NextMarker"]

@@ -2,6 +2,7 @@
 
 import botocore.session
 import pytest
+
 from harness import texts
 from harness.texts import NO_SUCH_ID as ID
 
@@ -80,14 +81,18 @@ def test_arn_of_another_region(caller, operation):
 def test_aliases_are_refused(caller, operation):
     caller.ok("CreateAlias", AliasName="alias/real", TargetKeyId=caller.key_id())
     for form in ("alias/real", caller.arn("alias/real"), "alias/none"):
-        message = caller.fails("InvalidArnException", operation, KEY_OPERATIONS[operation], KeyId=form)
+        message = caller.fails(
+            "InvalidArnException", operation, KEY_OPERATIONS[operation], KeyId=form
+        )
         assert message == texts.ALIAS_REFUSED
 
 
 @pytest.mark.parametrize("operation", sorted(ALIAS_OPERATIONS))
 def test_unknown_alias(caller, operation):
     for form in ("alias/none", caller.arn("alias/none")):
-        message = caller.fails("NotFoundException", operation, ALIAS_OPERATIONS[operation], KeyId=form)
+        message = caller.fails(
+            "NotFoundException", operation, ALIAS_OPERATIONS[operation], KeyId=form
+        )
         assert message == texts.no_such_alias(caller.arn("alias/none"))
 
 
@@ -102,7 +107,9 @@ def test_unknown_keys_of_aliases_and_blobs(caller):
     blob = caller.encrypt(caller.key_id(), b"x")
     message = caller.fails("NotFoundException", "Decrypt", CiphertextBlob=blob, KeyId=ID)
     assert message == texts.no_such_key(caller.arn(ID))
-    message = caller.fails("NotFoundException", "ReEncrypt", CiphertextBlob=blob, DestinationKeyId=ID)
+    message = caller.fails(
+        "NotFoundException", "ReEncrypt", CiphertextBlob=blob, DestinationKeyId=ID
+    )
     assert message == texts.no_such_key(caller.arn(ID))
 
 
@@ -130,7 +137,9 @@ def bad_arns(caller):
 @pytest.mark.parametrize("operation", ["DescribeKey", "DisableKey", "Encrypt", "TagResource"])
 def test_bad_arns(caller, operation):
     for arn in bad_arns(caller):
-        caller.fails({"InvalidArnException", "NotFoundException"}, operation, ALL[operation], KeyId=arn)
+        caller.fails(
+            {"InvalidArnException", "NotFoundException"}, operation, ALL[operation], KeyId=arn
+        )
 
 
 def test_no_message_member_for_a_bad_ciphertext(caller):

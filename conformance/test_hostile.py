@@ -4,6 +4,7 @@ import os
 import time
 
 import pytest
+
 from harness.caller import Caller, b64, unb64
 
 BAD = "InvalidCiphertextException"
@@ -33,8 +34,8 @@ def test_g4_every_byte_of_a_blob(sealed):
             assert answer.code in BENT, f"byte {index} ^ {mask:02x}: {answer.raw[:200]}"
             codes.setdefault(answer.code, set()).add(index)
     named = set().union(*(places for code, places in codes.items() if code != BAD))
-    # Account, Region, key id and material id: at most about 100 bytes of header.
-    assert len(named) <= 100, codes
+    # The account, the Region and the key id: a part of the header, and never most of the blob.
+    assert len(named) <= 64, codes
     tail = set(range(len(sealed.blob) - 34, len(sealed.blob)))
     assert not named & tail, "the last bytes are nonce, text and tag"
 
@@ -108,7 +109,9 @@ def test_g9_spliced_blobs(sealed):
                 if bent in (sealed.blob, second):
                     continue
                 answer = sealed.call("Decrypt", CiphertextBlob=bent, EncryptionContext=CONTEXT)
-                assert answer.status == 400 and answer.code in BENT, f"cut {cut}: {answer.raw[:200]}"
+                assert answer.status == 400 and answer.code in BENT, (
+                    f"cut {cut}: {answer.raw[:200]}"
+                )
 
 
 def test_g6_the_wrong_key(sealed):
@@ -174,7 +177,16 @@ def test_e5_a_moved_alias_and_the_key_of_the_blob(sealed):
 
 @pytest.mark.parametrize(
     "name",
-    ["alias/", "alias", "alias//", "alias/../x", "alias/x/", "alias/-", "alias/a/b", "alias/" + "/" * 250],
+    [
+        "alias/",
+        "alias",
+        "alias//",
+        "alias/../x",
+        "alias/x/",
+        "alias/-",
+        "alias/a/b",
+        "alias/" + "/" * 250,
+    ],
 )
 def test_e4_odd_aliases_never_break(caller, name):
     """Accepted or refused, but then the same name must find it again, and only it."""

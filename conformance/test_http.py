@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from harness import wire
 from harness.caller import Caller
 from harness.sigv4 import Signing
@@ -62,18 +63,23 @@ def test_a1_length_and_chunked_together(server, caller):
     dropped(server, head(caller, [b"transfer-encoding:chunked"]) + BODY)
 
 
-@pytest.mark.parametrize("second", [b"20", b"19", b"0", b"20, 20", b"+20", b"-1", b"0x14", b"2 0", b""])
+@pytest.mark.parametrize(
+    "second", [b"20", b"19", b"0", b"20, 20", b"+20", b"-1", b"0x14", b"2 0", b""]
+)
 def test_a2_two_lengths(server, caller, second):
     dropped(server, head(caller, [b"Content-Length: " + second]) + BODY)
 
 
-@pytest.mark.parametrize("value", [b"20, 20", b"20,21", b"+20", b"-20", b"0x14", b"20 20", b"", b"twenty"])
+@pytest.mark.parametrize(
+    "value", [b"20, 20", b"20,21", b"+20", b"-20", b"0x14", b"20 20", b"", b"twenty"]
+)
 def test_a2_odd_lengths(server, caller, value):
     dropped(server, head(caller, [b"Content-Length: " + value], length=False) + BODY)
 
 
 @pytest.mark.parametrize(
-    "value", [b"chunked, identity", b"xchunked", b"identity", b"gzip, chunked", b"chunked\x0b", b"\x00"]
+    "value",
+    [b"chunked, identity", b"xchunked", b"identity", b"gzip, chunked", b"chunked\x0b", b"\x00"],
 )
 def test_a3_transfer_encodings(server, caller, value):
     data = head(caller, [b"Transfer-Encoding: " + value], length=False)
@@ -81,8 +87,9 @@ def test_a3_transfer_encodings(server, caller, value):
 
 
 @pytest.mark.parametrize(
-    "size", [b"0x14", b"-1", b"11111111111111111", b"ffffffffffffffff", b"", b"g", b"14 14"]
-    + [b"14;" + b"x" * 65536]
+    "size",
+    [b"0x14", b"-1", b"11111111111111111", b"ffffffffffffffff", b"", b"g", b"14 14"]
+    + [b"14;" + b"x" * 65536],
 )
 def test_a4_chunk_sizes(server, caller, size):
     data = head(caller, [b"Transfer-Encoding: chunked"], length=False)
@@ -90,8 +97,17 @@ def test_a4_chunk_sizes(server, caller, size):
 
 
 @pytest.mark.parametrize(
-    "line", [b"X-A: a\rb", b"X-A: a\x00b", b"X-A: a\x01b", b"X-A: a\x7fb", b"\x00: a", b"X A: a"]
-    + [b"X-A : a", b"X-A\t: a", b"X-A: a\r\n folded", b": empty", b"noColon", b"X(A): a", b"X-\xe9: a"]
+    "line",
+    [b"X-A: a\rb", b"X-A: a\x00b", b"X-A: a\x01b", b"X-A: a\x7fb", b"\x00: a", b"X A: a"]
+    + [
+        b"X-A : a",
+        b"X-A\t: a",
+        b"X-A: a\r\n folded",
+        b": empty",
+        b"noColon",
+        b"X(A): a",
+        b"X-\xe9: a",
+    ],
 )
 def test_a5_a6_header_lines(server, caller, line):
     dropped(server, head(caller, [line]) + BODY)
@@ -162,7 +178,9 @@ def test_a10_content_encoding(server, caller):
     bomb = gzip.compress(b'{"NumberOfBytes":16,"x":"' + b" " * (50 * MEBIBYTE) + b'"}')
     before = server.rss_bytes()
     for body in (bomb, gzip.compress(BODY)):
-        answer = wire.exchange(server.port, head(caller, [b"Content-Encoding: gzip"], body=body) + body)
+        answer = wire.exchange(
+            server.port, head(caller, [b"Content-Encoding: gzip"], body=body) + body
+        )
         assert answer.status in (400, 415), answer.raw
         assert b"Plaintext" not in answer.raw
     assert server.rss_bytes() - before < 32 * MEBIBYTE
@@ -216,7 +234,9 @@ def test_a13_absolute_form_of_another_host(server, caller):
     assert answer.status == 400, answer.raw
 
 
-@pytest.mark.parametrize("version", ["HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "HTTP/9.9", "http/1.1", "", "X"])
+@pytest.mark.parametrize(
+    "version", ["HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "HTTP/9.9", "http/1.1", "", "X"]
+)
 def test_versions(server, caller, version):
     with wire.Connection(server.port, timeout=5) as connection:
         connection.send(head(caller, version=version) + BODY)

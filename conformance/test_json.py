@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+
 from harness import wire
 from harness.caller import Caller, b64
 from harness.sigv4 import Signing
@@ -227,8 +228,12 @@ def by_target(caller, target, content_type="application/x-amz-json-1.1", body=b"
 )
 def test_unknown_targets(caller, target):
     answer = by_target(caller, target)
-    refused(answer, {"UnknownOperationException", "InvalidSignatureException"} if target is None
-            else "UnknownOperationException")
+    refused(
+        answer,
+        {"UnknownOperationException", "InvalidSignatureException"}
+        if target is None
+        else "UnknownOperationException",
+    )
     if answer.code == "UnknownOperationException":
         assert answer.message is None
 
@@ -242,7 +247,19 @@ def test_content_types(caller, content_type):
 
 
 BAD_BASE64 = ["A", "AA", "AAA", "AA=", "=AA=", "AA==AA==", "A A=", "AA==\n", " AA==", "AA== "]
-BAD_BASE64 += ["_-8=", "-_8=", "AAAA=", "AAA==", "====", "AA=A", "A===", "AAé=", "QR==", "QUF=", "%41%41=="]
+BAD_BASE64 += [
+    "_-8=",
+    "-_8=",
+    "AAAA=",
+    "AAA==",
+    "====",
+    "AA=A",
+    "A===",
+    "AAé=",
+    "QR==",
+    "QUF=",
+    "%41%41==",
+]
 
 
 @pytest.mark.parametrize("text", BAD_BASE64)

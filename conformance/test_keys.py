@@ -123,7 +123,9 @@ def test_deletion_window_bounds(caller):
         caller.ok("ScheduleKeyDeletion", KeyId=caller.key_id(), PendingWindowInDays=days)
     key = caller.key_id()
     for days in (0, 1, 6, 31, 365, 366):
-        caller.fails("ValidationException", "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=days)
+        caller.fails(
+            "ValidationException", "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=days
+        )
     assert caller.ok("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
 
 

@@ -1,9 +1,9 @@
 """Pagination and its markers. reference/api.md, hostile-inputs.md row E8."""
 
 import pytest
+
 from harness import texts
 from harness.caller import Caller
-from test_rotation import rotate
 
 INVALID = {"InvalidMarkerException"}
 
@@ -18,7 +18,7 @@ def filled(server):
     for index in range(7):
         caller.ok("TagResource", KeyId=keys[0], Tags=[{"TagKey": f"t{index}", "TagValue": "v"}])
     for _ in range(3):
-        rotate(caller, keys[0])
+        caller.rotate(keys[0])
     caller.keys = keys
     return caller
 
@@ -121,7 +121,9 @@ def test_every_character_of_a_marker_counts(filled, operation):
     filled.ok(operation, members, Marker=marker)
     for index, char in enumerate(marker):
         other = "A" if char != "A" else "B"
-        filled.fails(INVALID, operation, members, Marker=marker[:index] + other + marker[index + 1 :])
+        filled.fails(
+            INVALID, operation, members, Marker=marker[:index] + other + marker[index + 1 :]
+        )
         near = chr(ord(char) ^ 1)
         if near.isprintable():
             bent = marker[:index] + near + marker[index + 1 :]

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+
 from harness import texts
 from harness.texts import allow, deny, policy
 
@@ -118,7 +119,10 @@ def test_reencrypt_needs_both_sides(caller):
     members = {"CiphertextBlob": blob, "DestinationKeyId": target["KeyId"]}
     message = caller.fails("AccessDeniedException", "ReEncrypt", members)
     assert message == texts.explicit_deny(caller.root, "ReEncryptTo", target["Arn"])
-    members = {"CiphertextBlob": caller.encrypt(target["KeyId"], b"x"), "DestinationKeyId": source["KeyId"]}
+    members = {
+        "CiphertextBlob": caller.encrypt(target["KeyId"], b"x"),
+        "DestinationKeyId": source["KeyId"],
+    }
     caller.ok("ReEncrypt", members)
 
 
@@ -156,7 +160,11 @@ def test_actions_that_do_not_match(caller, action):
 
 def test_letters_that_only_look_alike_do_not_match(caller):
     meta = caller.key()
-    caller.ok("PutKeyPolicy", KeyId=meta["KeyId"], Policy=policy(allow(caller.root, ["kms:Encrypt", ROOM])))
+    caller.ok(
+        "PutKeyPolicy",
+        KeyId=meta["KeyId"],
+        Policy=policy(allow(caller.root, ["kms:Encrypt", ROOM])),
+    )
     blob = caller.encrypt(meta["KeyId"], b"x")
     for action in ["\u212ams:Decrypt", "kms:Decrypt\u0000", "km\u017f:Decrypt"]:
         text = policy(allow(caller.root, ["kms:Encrypt", ROOM]), allow(caller.root, action))
@@ -179,7 +187,9 @@ def test_resources_of_a_key_policy(caller):
         (arn[:-1], False),
         (arn.replace(key, key.upper()), False),
     ]:
-        caller.ok("PutKeyPolicy", KeyId=key, Policy=policy(keep, allow(caller.root, "kms:*", resource)))
+        caller.ok(
+            "PutKeyPolicy", KeyId=key, Policy=policy(keep, allow(caller.root, "kms:*", resource))
+        )
         answer = caller.call("DescribeKey", KeyId=key)
         assert (answer.status == 200) is works, (resource, answer.raw)
 

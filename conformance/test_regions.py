@@ -1,6 +1,7 @@
 """Regions are islands. reference/regions.md."""
 
 import pytest
+
 from harness import texts
 from harness.caller import Caller
 
@@ -75,7 +76,9 @@ def test_partitions_follow_the_region(server, region, partition):
     assert caller.decrypt(caller.encrypt(meta["Arn"], b"x")) == b"x"
 
 
-@pytest.mark.parametrize("region", ["", "nowhere", "US-EAST-1", "us-east", "us-east-1 ", "a" * 40 + "-1"])
+@pytest.mark.parametrize(
+    "region", ["", "nowhere", "US-EAST-1", "us-east", "us-east-1 ", "a" * 40 + "-1"]
+)
 def test_no_region(server, region):
     answer = Caller(server, region=region).call("ListKeys")
     assert answer.status == 400, answer.raw

@@ -4,31 +4,13 @@ import re
 import time
 
 import pytest
+
 from harness import texts
 from harness.caller import unb64
 
 DAY = 86400
 ON_DEMAND_MAX = 25
 MATERIAL = re.compile(r"[0-9a-f]{64}")
-
-
-def rotate(caller, key):
-    """Rotates on demand and waits until the rotation is done; returns the new material's id."""
-    before = current(caller, key)
-    deadline = time.monotonic() + 10
-    while (answer := caller.call("RotateKeyOnDemand", KeyId=key)).code == "ConflictException":
-        assert time.monotonic() < deadline, answer.raw
-        time.sleep(0.05)
-    assert answer.status == 200, answer.raw
-    while (after := current(caller, key)) == before:
-        assert time.monotonic() < deadline, "the rotation does not end"
-        time.sleep(0.05)
-    return after
-
-
-def current(caller, key):
-    """The id of the current key material."""
-    return caller.ok("DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
 
 
 def status(caller, key):
@@ -46,7 +28,11 @@ def test_rotation_is_off_at_first(caller):
 
 def test_enable_change_disable(caller):
     key = caller.key_id()
-    for period, named in [(365, {}), (90, {"RotationPeriodInDays": 90}), (2560, {"RotationPeriodInDays": 2560})]:
+    for period, named in [
+        (365, {}),
+        (90, {"RotationPeriodInDays": 90}),
+        (2560, {"RotationPeriodInDays": 2560}),
+    ]:
         answer = caller.call("EnableKeyRotation", named, KeyId=key)
         assert answer.status == 200 and answer.raw in (b"", b"{}")
         out = status(caller, key)
@@ -73,7 +59,7 @@ def test_rotation_changes_the_material_and_keeps_old_blobs(caller):
     key = meta["KeyId"]
     materials, blobs = [meta["CurrentKeyMaterialId"]], [caller.encrypt(key, b"0")]
     for index in range(1, 4):
-        materials.append(rotate(caller, key))
+        materials.append(caller.rotate(key))
         assert MATERIAL.fullmatch(materials[-1])
         blobs.append(caller.encrypt(key, str(index).encode()))
     assert len(set(materials)) == 4
@@ -97,7 +83,7 @@ def test_on_demand_does_not_move_the_schedule(caller):
     key = caller.key_id()
     caller.ok("EnableKeyRotation", KeyId=key, RotationPeriodInDays=100)
     before = status(caller, key)["NextRotationDate"]
-    rotate(caller, key)
+    caller.rotate(key)
     assert status(caller, key)["NextRotationDate"] == before
 
 
@@ -106,8 +92,8 @@ def test_list_of_rotations(caller):
     key = meta["KeyId"]
     assert caller.ok("ListKeyRotations", KeyId=key) == {"Rotations": [], "Truncated": False}
     first = meta["CurrentKeyMaterialId"]
-    second, start = rotate(caller, key), time.time()
-    third = rotate(caller, key)
+    second, start = caller.rotate(key), time.time()
+    third = caller.rotate(key)
     out = caller.ok("ListKeyRotations", KeyId=meta["Arn"])
     assert out["Truncated"] is False
     assert {entry["KeyMaterialId"] for entry in out["Rotations"]} == {second, third}
@@ -129,7 +115,7 @@ def test_list_of_rotations(caller):
 def test_twenty_five_rotations_on_demand(caller):
     meta = caller.key()
     for _ in range(ON_DEMAND_MAX):
-        rotate(caller, meta["KeyId"])
+        caller.rotate(meta["KeyId"])
     message = caller.fails("LimitExceededException", "RotateKeyOnDemand", KeyId=meta["KeyId"])
     assert message == (
         "The on-demand rotations limit has been reached for the given keyId. No more on-demand "

@@ -9,6 +9,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
+
 from harness import texts, wire
 from harness.caller import Caller, fresh_account
 from harness.sigv4 import Credential, Signing, stamp
@@ -122,7 +123,9 @@ def test_a_query_is_not_ignored(bench, signing):
     assert answer.status in (400, 404), answer.raw
 
 
-@pytest.mark.parametrize("key_id", ["AKIDUNKNOWN0000000000", "nobody", "12345678901", "TEST", "x" * 128])
+@pytest.mark.parametrize(
+    "key_id", ["AKIDUNKNOWN0000000000", "nobody", "12345678901", "TEST", "x" * 128]
+)
 def test_unknown_access_keys(bench, key_id):
     for secret in ("test", "", "x"):
         signing = Signing(Credential(key_id, secret))
@@ -259,7 +262,10 @@ def test_the_list_of_signed_headers_is_strict(bench, signing, names):
 
 
 def test_a_second_target_is_refused(bench, signing):
-    for extra in [("X-Amz-Target", "TrentService.ListKeys"), ("x-amz-target", "TrentService.GenerateRandom")]:
+    for extra in [
+        ("X-Amz-Target", "TrentService.ListKeys"),
+        ("x-amz-target", "TrentService.GenerateRandom"),
+    ]:
         answer = bench.send(signing, extra=[extra])
         assert answer.status == 400 and "Plaintext" not in answer.body, answer.raw
         headers = [*bench.headers(signing), extra]

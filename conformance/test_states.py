@@ -1,6 +1,7 @@
 """Key state by operation: the table of reference/key-states.md."""
 
 import pytest
+
 from harness import texts
 
 OK = "ok"
@@ -125,5 +126,7 @@ def test_cancelled_key_works_again_after_enabling(caller):
 def test_second_schedule_is_refused_and_keeps_the_date(caller):
     key = caller.key_id()
     date = caller.ok("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=20)["DeletionDate"]
-    caller.fails("KMSInvalidStateException", "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+    caller.fails(
+        "KMSInvalidStateException", "ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7
+    )
     assert caller.ok("DescribeKey", KeyId=key)["KeyMetadata"]["DeletionDate"] == date

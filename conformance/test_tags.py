@@ -1,6 +1,7 @@
 """Tags. reference/api.md, reference/errors.md, hostile-inputs.md row E7."""
 
 import pytest
+
 from harness import texts
 
 TAGS_PER_KEY = 50
@@ -67,7 +68,10 @@ def test_lengths(caller):
     caller.ok("TagResource", KeyId=key, Tags=[tag("k" * 128, "v" * 256)])
     assert tags(caller, key) == {"k" * 128: "v" * 256}
     for bad, detail in [
-        (tag("k" * 129), texts.constraint("tags.1.member.tagKey", texts.max_length(128), "k" * 129)),
+        (
+            tag("k" * 129),
+            texts.constraint("tags.1.member.tagKey", texts.max_length(128), "k" * 129),
+        ),
         (tag(""), texts.constraint("tags.1.member.tagKey", texts.min_length(1), "")),
         (
             tag("k", "v" * 257),

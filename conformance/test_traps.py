@@ -6,10 +6,10 @@ import os
 import zlib
 
 import pytest
+
 from harness import texts
 from harness.caller import Caller, b64, unb64
 from harness.texts import allow, deny, policy
-from test_rotation import rotate
 
 BAD = "InvalidCiphertextException"
 
@@ -93,7 +93,7 @@ def test_5_rotation_rotates(caller):
     meta = caller.key()
     key = meta["KeyId"]
     old = caller.encrypt(key, b"old")
-    material = rotate(caller, key)
+    material = caller.rotate(key)
     assert material != meta["CurrentKeyMaterialId"]
     out = caller.ok("Decrypt", CiphertextBlob=old)
     assert out["KeyMaterialId"] == meta["CurrentKeyMaterialId"]
@@ -206,7 +206,9 @@ def test_13_no_cache_outlives_a_change(caller):
     caller.fails("DisabledException", "Decrypt", CiphertextBlob=blob)
     caller.ok("EnableKey", KeyId=key)
     caller.decrypt(blob)
-    caller.ok("PutKeyPolicy", KeyId=key, Policy=policy(allow(caller.root), deny("*", "kms:Decrypt")))
+    caller.ok(
+        "PutKeyPolicy", KeyId=key, Policy=policy(allow(caller.root), deny("*", "kms:Decrypt"))
+    )
     caller.fails("AccessDeniedException", "Decrypt", CiphertextBlob=blob)
 
 
@@ -221,7 +223,9 @@ def test_15_one_reading_of_a_body(caller):
     ]:
         answer = caller.raw("DisableKey", body.encode())
         assert answer.code == "SerializationException", answer.raw
-    states = {caller.ok("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] for key in (mine, other)}
+    states = {
+        caller.ok("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] for key in (mine, other)
+    }
     assert states == {"Enabled"}
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from harness import texts
 from harness.caller import b64
 
@@ -84,7 +85,9 @@ KEY_ID_PATHS = sorted(
 
 
 @pytest.mark.parametrize("operation, path", KEY_ID_PATHS)
-@pytest.mark.parametrize("value, rule", [("", texts.min_length(1)), ("k" * 2049, texts.max_length(2048))])
+@pytest.mark.parametrize(
+    "value, rule", [("", texts.min_length(1)), ("k" * 2049, texts.max_length(2048))]
+)
 def test_length_of_key_ids(caller, operation, path, value, rule):
     members = dict(GOOD[name] for name in REQUIRED[operation])
     members[GOOD[path][0]] = value
@@ -128,7 +131,12 @@ def test_pending_window_of_the_wire(caller):
         ("CreateKey", "CustomerMasterKeySpec", "customerMasterKeySpec", {}),
         ("CreateKey", "KeyUsage", "keyUsage", {}),
         ("CreateKey", "Origin", "origin", {}),
-        ("Encrypt", "EncryptionAlgorithm", "encryptionAlgorithm", {"KeyId": ID, "Plaintext": "AA=="}),
+        (
+            "Encrypt",
+            "EncryptionAlgorithm",
+            "encryptionAlgorithm",
+            {"KeyId": ID, "Plaintext": "AA=="},
+        ),
         ("Decrypt", "EncryptionAlgorithm", "encryptionAlgorithm", {"CiphertextBlob": "AA=="}),
         ("GenerateDataKey", "KeySpec", "keySpec", {"KeyId": ID}),
         ("ListKeyRotations", "IncludeKeyMaterial", "includeKeyMaterial", {"KeyId": ID}),
@@ -171,7 +179,9 @@ def test_blobs_do_not_show_their_value(caller):
     message = caller.fails("ValidationException", "Encrypt", KeyId=key, Plaintext=b"")
     assert message == texts.invalid(texts.constraint("plaintext", texts.min_length(1)))
     for operation, members in [("Decrypt", {}), ("ReEncrypt", {"DestinationKeyId": key})]:
-        message = caller.fails("ValidationException", operation, members, CiphertextBlob=b"c" * 6145)
+        message = caller.fails(
+            "ValidationException", operation, members, CiphertextBlob=b"c" * 6145
+        )
         assert message == texts.invalid(texts.constraint("ciphertextBlob", texts.max_length(6144)))
         message = caller.fails("ValidationException", operation, members, CiphertextBlob=b"")
         assert message == texts.invalid(texts.constraint("ciphertextBlob", texts.min_length(1)))
@@ -186,7 +196,9 @@ def test_description_length(caller):
     for operation, members in [("CreateKey", {}), ("UpdateKeyDescription", {"KeyId": ID})]:
         text = "d" * 8193
         message = caller.fails("ValidationException", operation, members, Description=text)
-        assert message == texts.invalid(texts.constraint("description", texts.max_length(8192), text))
+        assert message == texts.invalid(
+            texts.constraint("description", texts.max_length(8192), text)
+        )
 
 
 def test_grant_token_list(caller):
@@ -197,7 +209,9 @@ def test_grant_token_list(caller):
     message = caller.fails("ValidationException", "Encrypt", members, GrantTokens=["t" * 8193])
     assert texts.max_length(8192) in message and "grantTokens.1.member" in message
     message = caller.fails("ValidationException", "Encrypt", members, GrantTokens=[""])
-    assert message == texts.invalid(texts.constraint("grantTokens.1.member", texts.min_length(1), ""))
+    assert message == texts.invalid(
+        texts.constraint("grantTokens.1.member", texts.min_length(1), "")
+    )
 
 
 def test_policy_name(caller):
@@ -205,7 +219,9 @@ def test_policy_name(caller):
     message = caller.fails("ValidationException", "GetKeyPolicy", KeyId=ID, PolicyName="a b")
     assert message == texts.invalid(texts.constraint("policyName", rule, "a b"))
     message = caller.fails("ValidationException", "GetKeyPolicy", KeyId=ID, PolicyName="n" * 129)
-    assert message == texts.invalid(texts.constraint("policyName", texts.max_length(128), "n" * 129))
+    assert message == texts.invalid(
+        texts.constraint("policyName", texts.max_length(128), "n" * 129)
+    )
 
 
 def test_several_errors_are_counted(caller):
@@ -238,9 +254,10 @@ def test_syntax_wins_over_the_key(caller):
 def test_context_size(caller):
     key = caller.key_id()
     fits = {"k": "v" * 8000}
-    assert caller.decrypt(
-        caller.encrypt(key, b"x", EncryptionContext=fits), EncryptionContext=fits
-    ) == b"x"
+    assert (
+        caller.decrypt(caller.encrypt(key, b"x", EncryptionContext=fits), EncryptionContext=fits)
+        == b"x"
+    )
     caller.fails(
         "ValidationException",
         "Encrypt",

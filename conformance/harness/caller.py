@@ -4,10 +4,12 @@ import base64
 import itertools
 import json
 import random
+import time
 
 from harness import wire
 from harness.sigv4 import Credential, Signing
 
+ROTATION_SECONDS = 10
 CONTENT_TYPE = "application/x-amz-json-1.1"
 _accounts = itertools.count(random.randrange(100, 900) * 10**9)
 
@@ -134,6 +136,22 @@ class Caller:
     def decrypt(self, blob, **named):
         """The plaintext of a blob."""
         return unb64(self.ok("Decrypt", named, CiphertextBlob=blob)["Plaintext"])
+
+    def rotate(self, key_id):
+        """Rotates on demand and waits for the end; returns the new key material's id."""
+        before, deadline = self.material(key_id), time.monotonic() + ROTATION_SECONDS
+        while (answer := self.call("RotateKeyOnDemand", KeyId=key_id)).code == "ConflictException":
+            assert time.monotonic() < deadline, answer.raw
+            time.sleep(0.05)
+        assert answer.status == 200, answer.raw
+        while (after := self.material(key_id)) == before:
+            assert time.monotonic() < deadline, "the rotation does not end"
+            time.sleep(0.05)
+        return after
+
+    def material(self, key_id):
+        """The id of a key's current key material."""
+        return self.ok("DescribeKey", KeyId=key_id)["KeyMetadata"]["CurrentKeyMaterialId"]
 
     def pages(self, operation, member, **named):
         """Every page of a listing, as a list of lists."""

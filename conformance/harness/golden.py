@@ -74,14 +74,18 @@ class Names:
         elif isinstance(expected, str) and expected.startswith("${timestamp"):
             days = int(expected[len("${timestamp") : -1].lstrip(":") or 0)
             assert isinstance(actual, (int, float)), f"{where}: {actual!r}"
-            assert abs(actual - time.time() - days * DAY) < (DAY if days else 30), f"{where}: {actual}"
+            assert abs(actual - time.time() - days * DAY) < (DAY if days else 30), (
+                f"{where}: {actual}"
+            )
         elif isinstance(expected, str) and expected.startswith("${base64"):
             size = expected[len("${base64") : -1].lstrip(":")
             raw = unb64(actual)
             assert raw and (not size or len(raw) == int(size)), f"{where}: {len(raw)} bytes"
         elif isinstance(expected, str):
             assert isinstance(actual, str), f"{where}: {actual!r}"
-            assert re.fullmatch(self.pattern(expected), actual), f"{where}: {actual!r}, not {expected!r}"
+            assert re.fullmatch(self.pattern(expected), actual), (
+                f"{where}: {actual!r}, not {expected!r}"
+            )
         else:
             assert expected == actual and type(expected) is type(actual), f"{where}: {actual!r}"
 

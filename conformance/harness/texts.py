@@ -9,9 +9,7 @@ ALIAS_PREFIX = (
     "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
 )
 DRY_RUN = "The request would have succeeded, but the DryRun option is set."
-INCORRECT_KEY = (
-    "The key ID in the request does not identify a CMK that can perform this operation."
-)
+INCORRECT_KEY = "The key ID in the request does not identify a CMK that can perform this operation."
 LOCKOUT = "The new key policy will not allow you to update the key policy in the future."
 BAD_PRINCIPAL = "Policy contains a statement with one or more invalid principals."
 BAD_PRINCIPAL_ARN = "An ARN in the specified key policy is invalid."
