@@ -223,3 +223,20 @@ async fn more_keys_than_one_run_takes_all_leave() {
     let made = world.call("CreateKey", json!({})).await;
     assert!(made.outcome.is_ok());
 }
+
+#[tokio::test]
+async fn while_the_clock_is_in_doubt_keys_rotate_and_none_is_destroyed() {
+    use keystead_engine::Destruction;
+    let world = World::new();
+    let (leaving, turning) = (world.key().await, world.key().await);
+    let sent = json!({"KeyId": leaving, "PendingWindowInDays": 7});
+    world.call("ScheduleKeyDeletion", sent).await.ok();
+    let sent = json!({"KeyId": turning, "RotationPeriodInDays": 90});
+    world.call("EnableKeyRotation", sent).await.ok();
+    world.clock.forward_days(90);
+    let done = run_due(&world.site, Destruction::Held).await.unwrap();
+    assert_eq!((done.destroyed, done.rotated), (0, 1));
+    assert!(world.stored(&leaving).await.is_some());
+    let done = run_due(&world.site, Destruction::Allowed).await.unwrap();
+    assert_eq!((done.destroyed, done.rotated), (1, 0));
+}
