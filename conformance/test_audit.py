@@ -113,6 +113,16 @@ def test_fields_of_an_event(audited, own):
     assert "errorCode" not in event or event["errorCode"] is None
 
 
+def test_decrypt_always_tells_its_algorithm(audited, own):
+    meta = own.key()
+    blob = own.encrypt(meta["KeyId"], b"x", EncryptionContext={"a": "b"})
+    answer = own.call("Decrypt", CiphertextBlob=blob, EncryptionContext={"a": "b"})
+    event = event_of(audited, answer)
+    assert event["requestParameters"]["encryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
+    assert event["requestParameters"]["encryptionContext"] == {"a": "b"}
+    assert event["resources"][0]["ARN"] == meta["Arn"]
+
+
 def requests(own):
     """One request of every operation in scope that succeeds, in an order that works."""
     key, other = own.key_id(), own.key_id()

@@ -174,7 +174,7 @@ def test_the_hsm_process_comes_back(own_server):
         for answer in calls_until_recovery(caller, key):
             assert answer.status == 500 and answer.code == "KMSInternalException", answer.raw
         assert own_server.process.poll() is None and own_server.pid == server_pid
-        until(lambda: not alive(hsm_pid), 2, "the old HSM process is gone")
+        until(lambda pid=hsm_pid: not alive(pid), 2, "the old HSM process is gone")
         assert own_server.hsm_pid() != hsm_pid
         assert caller.decrypt(blob) == b"before"
         assert caller.decrypt(caller.encrypt(caller.key_id(), b"new")) == b"new"

@@ -63,7 +63,7 @@ def test_rotation_changes_the_material_and_keeps_old_blobs(caller):
         assert MATERIAL.fullmatch(materials[-1])
         blobs.append(caller.encrypt(key, str(index).encode()))
     assert len(set(materials)) == 4
-    for index, (material, blob) in enumerate(zip(materials, blobs)):
+    for index, (material, blob) in enumerate(zip(materials, blobs, strict=True)):
         out = caller.ok("Decrypt", CiphertextBlob=blob)
         assert unb64(out["Plaintext"]) == str(index).encode()
         assert out["KeyMaterialId"] == material
