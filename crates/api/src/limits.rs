@@ -13,7 +13,7 @@ pub const NODES_MAX: u32 = 20_000;
 pub const DUPLICATES_BY_PAIRS_MAX: usize = 16;
 /// Longest copy of a refused value in a ValidationException, characters. Source: ours; longer
 /// values are cut and end in `...`.
-pub const ECHO_MAX_CHARS: usize = 4096;
+pub const ECHO_MAX_CHARS: usize = 16 * 1024;
 /// Length of the details of a ValidationException after which no more are listed, bytes; they are
 /// still counted. Source: ours.
 pub const DETAILS_MAX_BYTES: usize = 32 << 10;

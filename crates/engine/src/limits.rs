@@ -4,7 +4,7 @@
 pub const CACHED_ENTRIES: usize = 8192;
 /// How often a request starts anew when others change the same records meanwhile. Ours: beyond
 /// that the caller is told to retry.
-pub const COMMIT_ATTEMPTS: usize = 16;
+pub const COMMIT_ATTEMPTS: usize = 64;
 /// Automatic rotation due within this many milliseconds refuses an on-demand rotation.
 /// Source: KMS API reference, RotateKeyOnDemand, ConflictException (20 minutes).
 pub const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;

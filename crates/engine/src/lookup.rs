@@ -67,7 +67,7 @@ pub(crate) async fn authorized_key(
         KeySelector::Ciphertext {
             blob,
             named: Some(text),
-        } => {
+        } if !names_foreign_maker(stage.caller, text, blob) => {
             let pointer = point(stage, identifier, action, text).await?;
             let key = named(stage, cross_account, action, &pointer).await?;
             // What is no ciphertext at all is refused when it is opened: after usage and state.
@@ -83,8 +83,19 @@ pub(crate) async fn authorized_key(
                 _ => Ok(key),
             }
         }
-        KeySelector::Ciphertext { blob, named: None } => by_ciphertext(stage, action, blob).await,
+        KeySelector::Ciphertext { blob, .. } => by_ciphertext(stage, action, blob).await,
     }
+}
+
+/// True for the bare id of another account's key that made the ciphertext, which is where it is
+/// then looked for: a bare id alone means the caller's own account.
+/// Source: KMS API reference, Decrypt, KeyId.
+fn names_foreign_maker(caller: &Caller, text: &str, blob: &[u8]) -> bool {
+    let Ok(KeyReference::Id(key_id)) = KeyReference::parse(text) else {
+        return false;
+    };
+    CiphertextHeader::parse(blob)
+        .is_some_and(|(header, _)| header.key_id == key_id && header.account != caller.account)
 }
 
 /// The header of a ciphertext of ours.

@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use keystead_wall::control::ControlError;
-use keystead_wall::{ControlChannel, LaneSocket, RootConfig, Start, serve_lane};
+use keystead_wall::{
+    Command, ControlChannel, Handler, LaneSocket, Outcome, RootConfig, Start, serve_lane,
+};
 use thiserror::Error;
 
 use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
@@ -125,17 +127,30 @@ fn root_of(config: RootConfig, nothing_sealed: bool) -> Root {
     }
 }
 
+/// A lane's core as the one that answers its socket.
+struct Answering(LaneCore);
+
+impl Handler for Answering {
+    fn answer(&mut self, command: Command<'_>) -> Outcome {
+        self.0.execute(&command)
+    }
+
+    fn rest(&mut self) {
+        self.0.rest();
+    }
+}
+
 /// One lane's thread: waits until the sandbox is closed, and then serves.
 fn serve(
     lane: LaneSocket,
-    mut core: LaneCore,
+    core: LaneCore,
     prepared: &Sender<Result<(), SandboxError>>,
     gate: &Receiver<()>,
 ) {
     if prepared.send(sandbox::set_priority(lane.kind)).is_err() || gate.recv().is_err() {
         return;
     }
-    match serve_lane(lane.socket, |command| core.execute(&command)) {
+    match serve_lane(lane.socket, Answering(core)) {
         // The front end's worker is gone; the other lanes go on.
         Ok(()) => {}
         Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}

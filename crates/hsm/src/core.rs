@@ -150,6 +150,11 @@ impl LaneCore {
         Outcome { result, receipt }
     }
 
+    /// Nothing is known of when the next command comes: gives up what is only for the moment.
+    pub fn rest(&mut self) {
+        self.scratch.rest();
+    }
+
     fn run(&mut self, command: &Command<'_>) -> Result<Reply, Refusal> {
         let core = Arc::clone(&self.core);
         let (domains, scratch) = (&core.domains, &mut self.scratch);

@@ -31,8 +31,41 @@ const BODY_OVERHEAD: usize =
 pub(crate) struct Scratch {
     material: KeyMaterial,
     derived: KeyMaterial,
+    nonces: Nonces,
     aad: Vec<u8>,
     fixed: Vec<u8>,
+}
+
+/// Randomness for the nonces of the messages of one batch, drawn together. It is given up before
+/// the lane waits, so that a machine that is copied while it waits does not use it twice; between
+/// draw and use lies no more than the work on a batch.
+struct Nonces {
+    drawn: [u8; NONCES_AT_ONCE * MESSAGE_NONCE_BYTES],
+    used: usize,
+}
+
+/// Derivation nonce and GCM nonce of a message.
+const MESSAGE_NONCE_BYTES: usize = DERIVATION_NONCE_BYTES + GCM_NONCE_BYTES;
+/// Messages whose nonces are drawn together.
+const NONCES_AT_ONCE: usize = 8;
+
+impl Nonces {
+    const NONE: Self = Self {
+        drawn: [0; NONCES_AT_ONCE * MESSAGE_NONCE_BYTES],
+        used: NONCES_AT_ONCE * MESSAGE_NONCE_BYTES,
+    };
+
+    /// Bytes that are given to no other message.
+    fn next(&mut self) -> [u8; MESSAGE_NONCE_BYTES] {
+        if self.used >= self.drawn.len() {
+            aead::random(&mut self.drawn).unwrap_or_else(|_| halt());
+            self.used = 0;
+        }
+        let rest = self.drawn.get(self.used..).unwrap_or_else(|| halt());
+        let next = *rest.first_chunk().unwrap_or_else(|| halt());
+        self.used += MESSAGE_NONCE_BYTES;
+        next
+    }
 }
 
 impl Scratch {
@@ -41,6 +74,7 @@ impl Scratch {
         Some(Self {
             material: KeyMaterial::zeroed(arena, AES_256_KEY_BYTES)?,
             derived: KeyMaterial::zeroed(arena, DERIVED_BYTES)?,
+            nonces: Nonces::NONE,
             aad: Vec::with_capacity(1024),
             fixed: Vec::with_capacity(256),
         })
@@ -50,6 +84,11 @@ impl Scratch {
     pub(crate) fn wipe(&mut self) {
         self.material.wipe();
         self.derived.wipe();
+    }
+
+    /// Gives up the nonces that were drawn and not used.
+    pub(crate) fn rest(&mut self) {
+        self.nonces = Nonces::NONE;
     }
 
     /// Derives the message's keys from the unwrapped material.
@@ -98,8 +137,7 @@ pub(crate) fn seal(
         key_id: binding.key_id,
         material_id: binding.material_id,
     };
-    let mut random = [0; DERIVATION_NONCE_BYTES + GCM_NONCE_BYTES];
-    aead::random(&mut random).unwrap_or_else(|_| halt());
+    let random = scratch.nonces.next();
     let (nonces, rest) = random.split_first_chunk().unwrap_or_else(|| halt());
     let gcm_nonce = *rest.first_chunk().unwrap_or_else(|| halt());
 

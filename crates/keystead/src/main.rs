@@ -16,6 +16,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Requests allocate small and short-lived memory, at which this allocator is faster than glibc's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A key management service that any AWS client uses unchanged, on your own machine.
 ///
 /// Try it:      keystead dev

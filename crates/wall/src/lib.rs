@@ -23,5 +23,5 @@ pub use control::{ControlChannel, LaneSocket, RootConfig, SealedDomain, Start};
 pub use header::{CIPHERTEXT_MAGIC, CIPHERTEXT_SUITE, CIPHERTEXT_VERSION, CiphertextHeader};
 pub use hsm::{Hsm, Refusal, WallError};
 pub use receipt::Receipt;
-pub use serve::serve_lane;
+pub use serve::{Handler, serve_lane};
 pub use supervisor::{Supervisor, SupervisorConfig, SupervisorTiming};

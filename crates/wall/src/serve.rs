@@ -11,6 +11,21 @@ use crate::codec::{
 use crate::wipe::wipe_and_clear;
 use crate::{Command, Outcome};
 
+/// What runs the commands of a lane. A closure is one without state to give up at rest.
+pub trait Handler {
+    /// Runs one command.
+    fn answer(&mut self, command: Command<'_>) -> Outcome;
+
+    /// All commands that had arrived are answered; the lane is about to wait for more.
+    fn rest(&mut self) {}
+}
+
+impl<F: FnMut(Command<'_>) -> Outcome> Handler for F {
+    fn answer(&mut self, command: Command<'_>) -> Outcome {
+        self(command)
+    }
+}
+
 /// Answers the commands of one lane until the other side closes it: reads what is there, runs
 /// `handler` on every whole frame, in order, and writes all answers at once. Blocks; one thread
 /// per lane. Buffers are overwritten after use.
@@ -20,10 +35,7 @@ use crate::{Command, Outcome};
 /// Errors: of the socket; [`io::ErrorKind::InvalidData`] if the other side breaks the protocol
 /// (the cause is a [`ProtocolError`]). The socket is closed in each case, which tells the front
 /// end that all its commands on this lane are lost.
-pub fn serve_lane(
-    mut socket: UnixStream,
-    mut handler: impl FnMut(Command<'_>) -> Outcome,
-) -> io::Result<()> {
+pub fn serve_lane(mut socket: UnixStream, mut handler: impl Handler) -> io::Result<()> {
     let mut input = FrameBuffer::new();
     // Wiped also when an error ends the lane: the process may go on without it.
     let mut output = Zeroizing::new(Vec::new());
@@ -50,9 +62,10 @@ pub fn serve_lane(
                 continue;
             }
             let (id, command) = decode_command(frame).map_err(broken)?;
-            let outcome = handler(command.lend());
+            let outcome = handler.answer(command.lend());
             encode_outcome(&outcome, id, &mut output).map_err(broken)?;
         }
+        handler.rest();
         input.compact();
         socket.write_all(&output)?;
         wipe_and_clear(&mut output);

@@ -340,9 +340,17 @@ fn member_statement(model: &Model, field: &Field<'_>, text: Text) -> Result<Stri
         };
         return statement(&value);
     }
+    if in_audit && *shape == DEFAULTED {
+        return statement(&format!("self.{rust}.unwrap_or({DEFAULT})"));
+    }
     let inner = statement("value")?;
     Ok(format!("if let Some(value) = &self.{rust} {{\n{inner}}}\n"))
 }
+
+/// CloudTrail records the effective encryption algorithm, also when none was sent.
+/// Source: KMS Developer Guide, "Logging AWS KMS API calls", examples of Encrypt and Decrypt.
+const DEFAULTED: &str = "EncryptionAlgorithmSpec";
+const DEFAULT: &str = "model::EncryptionAlgorithmSpec::SymmetricDefault";
 
 fn debug_impl(name: &str, fields: &[Field<'_>]) -> String {
     let mut out = format!(

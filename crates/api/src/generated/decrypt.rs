@@ -185,9 +185,12 @@ impl Input {
                 write::text(out, item.as_str())
             });
         }
-        if let Some(value) = &self.encryption_algorithm {
-            write::text(object.member("encryptionAlgorithm"), value.as_str());
-        }
+        write::text(
+            object.member("encryptionAlgorithm"),
+            self.encryption_algorithm
+                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .as_str(),
+        );
         if !self.encryption_context.is_empty() {
             write::context(object.member("encryptionContext"), &self.encryption_context);
         }

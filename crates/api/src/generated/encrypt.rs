@@ -140,9 +140,12 @@ impl Input {
         if let Some(value) = &self.dry_run {
             write::flag(object.member("dryRun"), *value);
         }
-        if let Some(value) = &self.encryption_algorithm {
-            write::text(object.member("encryptionAlgorithm"), value.as_str());
-        }
+        write::text(
+            object.member("encryptionAlgorithm"),
+            self.encryption_algorithm
+                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .as_str(),
+        );
         if !self.encryption_context.is_empty() {
             write::context(object.member("encryptionContext"), &self.encryption_context);
         }

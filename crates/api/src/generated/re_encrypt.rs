@@ -195,12 +195,12 @@ impl Input {
 
     pub(crate) fn audit(&self, out: &mut Vec<u8>) {
         let mut object = Object::begin(out);
-        if let Some(value) = &self.destination_encryption_algorithm {
-            write::text(
-                object.member("destinationEncryptionAlgorithm"),
-                value.as_str(),
-            );
-        }
+        write::text(
+            object.member("destinationEncryptionAlgorithm"),
+            self.destination_encryption_algorithm
+                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .as_str(),
+        );
         if !self.destination_encryption_context.is_empty() {
             write::context(
                 object.member("destinationEncryptionContext"),
@@ -216,9 +216,12 @@ impl Input {
                 write::text(out, item.as_str())
             });
         }
-        if let Some(value) = &self.source_encryption_algorithm {
-            write::text(object.member("sourceEncryptionAlgorithm"), value.as_str());
-        }
+        write::text(
+            object.member("sourceEncryptionAlgorithm"),
+            self.source_encryption_algorithm
+                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .as_str(),
+        );
         if !self.source_encryption_context.is_empty() {
             write::context(
                 object.member("sourceEncryptionContext"),
