@@ -40,7 +40,7 @@ fn child() {
         let domains = domains.clone();
         let number = lane.number;
         thread::spawn(move || {
-            serve_lane(lane.socket, |command: Command<'_>| Outcome {
+            serve_lane(lane.socket, |command: WallCommand<'_>| Outcome {
                 result: answer(&command, &domains),
                 receipt: Receipt {
                     epoch: 42,
