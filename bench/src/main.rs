@@ -12,6 +12,7 @@ mod floor;
 mod idle;
 mod limits;
 mod load;
+mod many;
 mod process;
 mod report;
 mod run;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::Args),
     /// Measure start-up time and idle memory only
     Idle(idle::Args),
+    /// Fill a store with keys; measure start-up and a page of ListKeys
+    Many(many::Args),
     /// Be the floor: a bare server with a fixed answer
     Floor(floor::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => on_runtime(run::run(&args)),
         Command::Idle(args) => on_runtime(idle::run(&args)),
+        Command::Many(args) => on_runtime(many::run(&args)),
         Command::Floor(args) => floor::run(&args),
     };
     match outcome {

@@ -77,7 +77,7 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
 }
 
 /// The development server's own credentials and Region.
-fn signer() -> Signer {
+pub(crate) fn signer() -> Signer {
     Signer::new("test", "test", "us-east-1")
 }
 

@@ -9,8 +9,8 @@
 use keystead_api::model::{EncryptionAlgorithmSpec, KeyListEntry, KeyMetadata, Tag};
 use keystead_api::{
     ConnectCustomKeyStore, CreateCustomKeyStore, CreateGrant, CreateKey, Decrypt, DescribeKey,
-    EnableKey, Encrypt, GenerateDataKey, ImportKeyMaterial, ListKeys, ListResourceTags,
-    OperationName, ReEncrypt, ScheduleKeyDeletion, Shape, TagResource,
+    EnableKey, Encrypt, GenerateDataKey, GenerateRandom, ImportKeyMaterial, ListKeys,
+    ListResourceTags, OperationName, ReEncrypt, ScheduleKeyDeletion, Shape, TagResource,
 };
 use keystead_api::{create_grant, decrypt, describe_key, encrypt, generate_data_key, list_keys};
 use keystead_api::{list_resource_tags, schedule_key_deletion};
@@ -170,17 +170,21 @@ fn audit_parameters_keep_what_cloudtrail_keeps() {
     );
     assert_eq!(
         audited::<Decrypt>(&json!({"CiphertextBlob": "QQ=="})),
-        Value::Null
+        json!({"encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
     );
     assert_eq!(
-        audited::<Decrypt>(&json!({"Recipient": {"AttestationDocument": "QQ=="}})),
+        audited::<GenerateRandom>(&json!({"Recipient": {"AttestationDocument": "QQ=="}})),
         Value::Null
     );
     assert_eq!(
         audited::<ReEncrypt>(&json!({
             "CiphertextBlob": "QQ==", "DestinationKeyId": "d", "SourceEncryptionContext": {"a": "1"},
         })),
-        json!({"destinationKeyId": "d", "sourceEncryptionContext": {"a": "1"}})
+        json!({
+            "destinationKeyId": "d", "sourceEncryptionContext": {"a": "1"},
+            "sourceEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "destinationEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        })
     );
     assert_eq!(
         audited::<TagResource>(&json!({"KeyId": "k", "Tags": [{"TagKey": "a", "TagValue": "b"}]})),

@@ -1,4 +1,4 @@
-//! Accounts and access keys: who a credential belongs to. A [`Directory`] answers the one question
+//! Accounts and access keys: who a credential belongs to. A directory answers the one question
 //! of signature verification; secrets rest sealed by the HSM process and are in clear only in the
 //! memory of the front end, which needs them to verify signatures.
 #![forbid(unsafe_code)]

@@ -2,7 +2,7 @@
 //! signed them, dispatches them to the engine and sends the audited answers.
 //!
 //! Only this crate knows HTTP. A [`Server`] owns listeners and worker threads; a [`Service`] is
-//! what it serves. [`respond`](mod@respond) is the only place that makes an answer of an outcome.
+//! what it serves. The module `respond` is the only place that makes an answer of an outcome.
 //!
 //! A request meets, in this order: the screen (raw framing of HTTP/1.1), hyper, the routes, the
 //! body's limits, signature verification, dispatch. Nothing before the signature costs more than

@@ -57,7 +57,7 @@ impl Ready<'_, OneKey<AnyUse>> {
     }
 
     /// Compiles a new key policy and checks that the caller could replace it again, unless told
-    /// not to. See [`checked_policy`].
+    /// not to.
     pub fn check_policy(&self, policy: &str, lockout: Lockout) -> Result<(), Fault> {
         let arn = self.held.arn().clone();
         checked_policy(self, policy, &arn, lockout)
