@@ -40,6 +40,6 @@ pub const WORKER_BUFFER_RECORDS: usize = 64;
 pub const SYNC_INTERVAL: Duration = Duration::from_millis(50);
 /// Newest event ids that an opened log remembers, to skip what the outbox need not replay.
 /// Source: ours; far more than requests in flight.
-pub const RECENT_EVENT_IDS: usize = 4096;
+pub const RECENT_EVENT_IDS: usize = 16_384;
 /// Free space below which the operator is warned, bytes. Source: ours; 16 segments.
 pub const FREE_SPACE_WARN_BYTES: u64 = 16 * SEGMENT_BYTES;
