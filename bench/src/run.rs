@@ -32,9 +32,6 @@ pub(crate) struct Args {
     /// Runtimes of the bare server: as many as Keystead's front end and HSM lane have threads
     #[arg(long, default_value_t = 2)]
     floor_workers: usize,
-    /// Also load a moto server at this address (http://HOST:PORT), at 16 connections
-    #[arg(long)]
-    moto: Option<String>,
     /// Fail when a target is missed, not only when a request fails
     #[arg(long)]
     require_targets: bool,
@@ -70,9 +67,6 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
         }
     }
     println!("\n{}", report::table(&points));
-    if let Some(url) = &args.moto {
-        moto(args, url).await?;
-    }
     judge(&points, args.require_targets)
 }
 
@@ -158,21 +152,6 @@ async fn measure(
         }
     }
     Ok(point)
-}
-
-/// Another server of the same API, for comparison; its CPU time is not ours to read.
-async fn moto(args: &Args, url: &str) -> io::Result<()> {
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    let mut caller = Caller::open(address, signer()).await?;
-    println!("| moto, c=16 | requests/s | p50 µs | p99 µs | errors |\n|---|---:|---:|---:|---:|");
-    for (operation, workload) in caller.prepare().await? {
-        let cpu = || Ok(Duration::ZERO);
-        let counts = load::run(address, &signer(), &workload, shape(args, 16), cpu).await?;
-        let (p50, p99) = (counts.latency_micros(0.5), counts.latency_micros(0.99));
-        let (name, rate, errors) = (operation.name(), counts.rate(), counts.bad);
-        println!("| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {errors} |");
-    }
-    Ok(())
 }
 
 fn judge(points: &[Point], require_targets: bool) -> io::Result<()> {

@@ -55,7 +55,7 @@ enum Command {
     Ci,
     /// Build release binaries and measure Keystead against a bare HTTP server
     ///
-    /// Arguments after `bench` go to `keystead-bench run`: `--quick`, `--seconds`, `--moto URL` …
+    /// Arguments after `bench` go to `keystead-bench run`: `--quick`, `--seconds`, …
     Bench(bench::Args),
     /// Run a development server (release profile): `keystead dev` with the given arguments
     Dev(dev::Args),
