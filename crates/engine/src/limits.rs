@@ -10,7 +10,7 @@ pub const COMMIT_ATTEMPTS: usize = 64;
 pub const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;
 /// How long a record of the outbox stays after it was appended, milliseconds. Ours: the audit log
 /// is synced within 50 ms, and until then a power cut may take the appended line.
-pub const OUTBOX_STAYS_MILLIS: i64 = 250;
+pub const OUTBOX_STAYS_MILLIS: i64 = 1000;
 /// Records of the outbox that one commit removes at most. Ours: far below the writes that a batch
 /// of the store may have, so that no burst of changes makes the commits after it too large.
 pub const OUTBOX_SWEPT_AT_ONCE: usize = 1024;
