@@ -1,6 +1,9 @@
 //! Enumerations of the model.
 
-use keystead_types::{KeyManager, KeySpec, KeyState, KeyUsage, Origin};
+use keystead_types::{
+    EncryptionAlgorithm, GrantOperation, KeyManager, KeySpec, KeyState, KeyUsage, MacAlgorithm,
+    MessageType, Origin, SigningAlgorithm, WrappingAlgorithm, WrappingKeySpec,
+};
 
 /// A value of an enumeration with one name on the wire.
 pub trait Symbol: Copy + Sized + 'static {
@@ -22,7 +25,10 @@ macro_rules! shared_symbols {
         }
     )*};
 }
-shared_symbols!(KeyManager KeySpec KeyState KeyUsage Origin);
+shared_symbols!(
+    EncryptionAlgorithm GrantOperation KeyManager KeySpec KeyState KeyUsage MacAlgorithm
+    MessageType Origin SigningAlgorithm WrappingAlgorithm WrappingKeySpec
+);
 
 /// Defines an enumeration of the model.
 macro_rules! symbols {

@@ -6,7 +6,7 @@
     reason = "a failed assumption fails the test"
 )]
 
-use keystead_api::model::{EncryptionAlgorithmSpec, KeyListEntry, KeyMetadata, Tag};
+use keystead_api::model::{KeyListEntry, KeyMetadata, Tag};
 use keystead_api::{
     ConnectCustomKeyStore, CreateCustomKeyStore, CreateGrant, CreateKey, Decrypt, DescribeKey,
     EnableKey, Encrypt, GenerateDataKey, GenerateRandom, ImportKeyMaterial, ListKeys,
@@ -33,7 +33,7 @@ fn audited<S: Shape>(body: &Value) -> Value {
 fn an_encrypt_answer() {
     let output = encrypt::Output {
         ciphertext_blob: Some(vec![0xff, 0xef, 0xfe, 0x01]),
-        encryption_algorithm: Some(EncryptionAlgorithmSpec::SymmetricDefault),
+        encryption_algorithm: Some(keystead_types::EncryptionAlgorithm::SymmetricDefault),
         key_id: Some("arn:aws:kms:eu-west-1:111122223333:key/k".to_owned()),
     };
     assert_eq!(
@@ -90,7 +90,7 @@ fn nested_structures_and_lists() {
             origin: Some(Origin::AwsKms),
             pending_deletion_window_in_days: Some(7),
             description: Some("line\n\"quoted\" \u{1b}[0m".to_owned()),
-            encryption_algorithms: Some(vec![EncryptionAlgorithmSpec::SymmetricDefault]),
+            encryption_algorithms: Some(vec![keystead_types::EncryptionAlgorithm::SymmetricDefault]),
             ..Default::default()
         }),
     };

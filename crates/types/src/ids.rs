@@ -110,6 +110,19 @@ impl KeyId {
         Self(uuid_v4(random))
     }
 
+    /// Makes a multi-Region key id, `mrk-` and 32 hex digits, of 16 random bytes.
+    pub fn multi_region_from_random(random: [u8; 16]) -> Self {
+        let mut id = *b"mrk-00000000000000000000000000000000";
+        let digits = random.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        for (place, digit) in id.iter_mut().skip(4).zip(digits) {
+            *place = match digit {
+                0..=9 => b'0' + digit,
+                _ => b'a' + digit - 10,
+            };
+        }
+        Self(id)
+    }
+
     /// The text form.
     pub fn as_str(&self) -> &str {
         ascii(&self.0)
@@ -186,6 +199,9 @@ pub struct Hex32(pub [u8; 32]);
 
 /// The id of one version of key material: 64 lower-case hex digits on the wire.
 pub type MaterialId = Hex32;
+
+/// The id of a grant.
+pub type GrantId = Hex32;
 
 impl Hex32 {
     /// Takes exactly 64 lower-case hex digits.
@@ -271,6 +287,19 @@ shown_as_text!(AccountId, Region, KeyId, RequestId, AliasName);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn multi_region_ids_are_hex() {
+        let id = KeyId::multi_region_from_random([
+            0x0f, 0xa9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0xff,
+        ]);
+        assert_eq!(
+            id.as_str(),
+            "mrk-0fa90001020304050607080".to_owned() + "90a0b0cff"
+        );
+        assert!(id.is_multi_region());
+        assert_eq!(KeyId::parse(id.as_str()), Ok(id));
+    }
 
     #[test]
     fn account_numbers_round_trip() {

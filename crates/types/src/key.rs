@@ -1,47 +1,5 @@
 //! What a KMS key is and the states it passes through.
 
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal $wire:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
-        pub enum $name {
-            $(#[doc = concat!("`", $wire, "` on the wire.")] $variant = $code,)*
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The value's name on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $wire,)* }
-            }
-
-            /// The value of that wire name, case-sensitively.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($wire => Some(Self::$variant),)* _ => None }
-            }
-
-            /// The stable number that stored and transmitted formats use.
-            pub fn code(self) -> u8 {
-                self as u8
-            }
-
-            /// The value of a stored number.
-            pub fn from_code(code: u8) -> Option<Self> {
-                match code { $($code => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
 wire_enum! {
     /// State of a KMS key. Source: KMS Developer Guide, "Key states of AWS KMS keys".
     KeyState {
@@ -79,6 +37,51 @@ wire_enum! {
         MlKem512 = 18 "ML_KEM_512",
         MlKem768 = 19 "ML_KEM_768",
         MlKem1024 = 20 "ML_KEM_1024",
+    }
+}
+
+impl KeySpec {
+    /// Whether keys of this spec may have that usage. Source: KMS Developer Guide, "Key spec
+    /// reference".
+    pub fn allows(self, usage: KeyUsage) -> bool {
+        use KeyUsage as U;
+        match self {
+            Self::SymmetricDefault => usage == U::EncryptDecrypt,
+            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512 => {
+                usage == U::GenerateVerifyMac
+            }
+            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => {
+                matches!(usage, U::EncryptDecrypt | U::SignVerify)
+            }
+            Self::EccNistP256 | Self::EccNistP384 | Self::EccNistP521 => {
+                matches!(usage, U::SignVerify | U::KeyAgreement)
+            }
+            Self::Sm2 => matches!(usage, U::EncryptDecrypt | U::SignVerify | U::KeyAgreement),
+            Self::EccSecgP256k1
+            | Self::EccNistEdwards25519
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87 => usage == U::SignVerify,
+            Self::MlKem512 | Self::MlKem768 | Self::MlKem1024 => usage == U::EncapsulateDecapsulate,
+        }
+    }
+
+    /// True for specs that have a public key.
+    pub fn is_asymmetric(self) -> bool {
+        !matches!(
+            self,
+            Self::SymmetricDefault | Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512
+        )
+    }
+
+    /// True for RSA, of which a key takes so long to make that some are kept ready.
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
+    /// Whether GenerateDataKeyPair makes such pairs. Source: KMS model, `DataKeyPairSpec`.
+    pub fn is_data_key_pair(self) -> bool {
+        self.is_asymmetric() && !matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
     }
 }
 

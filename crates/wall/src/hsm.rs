@@ -36,6 +36,26 @@ pub enum Refusal {
     SealBroken,
     /// The spec is not supported by this HSM process.
     UnsupportedSpec,
+    /// No RSA key of that size is ready: ask again with [`Supply::Made`](crate::Supply::Made).
+    NonePrepared,
+    /// The signature is not one of the message by the key.
+    SignatureInvalid,
+    /// The MAC is not one of the message by the key.
+    MacInvalid,
+    /// The public key is not one on the key's curve, or is damaged.
+    PublicKeyInvalid,
+    /// The plaintext is too long for the destination key and algorithm.
+    PlaintextTooLong,
+    /// The attested public key is not an RSA key of 2048 bits or more.
+    RecipientInvalid,
+    /// The import token is damaged or belongs to another key.
+    ImportTokenInvalid,
+    /// The import token has ended.
+    ImportTokenExpired,
+    /// The unwrapped material is not key material of the spec.
+    MaterialInvalid,
+    /// The transported key does not open here: damaged, or for another Region or key.
+    TransportBroken,
 }
 
 /// Why no answer came.
@@ -61,6 +81,16 @@ impl fmt::Display for Refusal {
             Self::DomainMissing => "no domain key is loaded for the Region",
             Self::SealBroken => "a sealed secret does not open",
             Self::UnsupportedSpec => "the key spec is not supported",
+            Self::NonePrepared => "no key of that size is ready",
+            Self::SignatureInvalid => "the signature does not verify",
+            Self::MacInvalid => "the MAC does not verify",
+            Self::PublicKeyInvalid => "the public key is not one of the key's curve",
+            Self::PlaintextTooLong => "the plaintext is too long for the algorithm",
+            Self::RecipientInvalid => "the recipient's public key is not usable",
+            Self::ImportTokenInvalid => "the import token is not one of the key",
+            Self::ImportTokenExpired => "the import token has ended",
+            Self::MaterialInvalid => "the material is not of the key's spec",
+            Self::TransportBroken => "a transported key does not open",
         })
     }
 }

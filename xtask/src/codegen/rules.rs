@@ -165,12 +165,20 @@ const WRITING: &[&str] = &[
 
 /// Enumerations that `keystead_types` has, with their names there.
 const SHARED_SYMBOLS: &[(&str, &str)] = &[
+    ("AlgorithmSpec", "WrappingAlgorithm"),
     ("CustomerMasterKeySpec", "KeySpec"),
+    ("DataKeyPairSpec", "KeySpec"),
+    ("EncryptionAlgorithmSpec", "EncryptionAlgorithm"),
+    ("GrantOperation", "GrantOperation"),
     ("KeyManagerType", "KeyManager"),
     ("KeySpec", "KeySpec"),
     ("KeyState", "KeyState"),
     ("KeyUsageType", "KeyUsage"),
+    ("MacAlgorithmSpec", "MacAlgorithm"),
+    ("MessageType", "MessageType"),
     ("OriginType", "Origin"),
+    ("SigningAlgorithmSpec", "SigningAlgorithm"),
+    ("WrappingKeySpec", "WrappingKeySpec"),
 ];
 
 /// Whether a blob member holds a secret. Errors: it is in neither list or in both.

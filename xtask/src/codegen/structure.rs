@@ -350,7 +350,7 @@ fn member_statement(model: &Model, field: &Field<'_>, text: Text) -> Result<Stri
 /// CloudTrail records the effective encryption algorithm, also when none was sent.
 /// Source: KMS Developer Guide, "Logging AWS KMS API calls", examples of Encrypt and Decrypt.
 const DEFAULTED: &str = "EncryptionAlgorithmSpec";
-const DEFAULT: &str = "model::EncryptionAlgorithmSpec::SymmetricDefault";
+const DEFAULT: &str = "keystead_types::EncryptionAlgorithm::SymmetricDefault";
 
 fn debug_impl(name: &str, fields: &[Field<'_>]) -> String {
     let mut out = format!(

@@ -60,7 +60,7 @@ pub struct Input {
     /// `Name`: text, 1–256 characters of `^[a-zA-Z0-9:/_-]+$`.
     pub name: Option<String>,
     /// `Operations`: list.
-    pub operations: Vec<model::GrantOperation>,
+    pub operations: Vec<keystead_types::GrantOperation>,
     /// `RetiringPrincipal`: text, 1–256 characters of `^[\w+=,.@:/-]+$`.
     pub retiring_principal: Option<String>,
     /// `RetiringServicePrincipal`: text, 1–128 characters of `^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$`.

@@ -61,7 +61,7 @@ pub struct Input {
     /// `DryRunModifiers`: list.
     pub dry_run_modifiers: Option<Vec<model::DryRunModifierType>>,
     /// `EncryptionAlgorithm`: one of its values.
-    pub encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `EncryptionContext`: pairs of text; empty when absent.
     pub encryption_context: keystead_types::EncryptionContext,
     /// `GrantTokens`: list, 0–10 elements.
@@ -188,7 +188,7 @@ impl Input {
         write::text(
             object.member("encryptionAlgorithm"),
             self.encryption_algorithm
-                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .unwrap_or(keystead_types::EncryptionAlgorithm::SymmetricDefault)
                 .as_str(),
         );
         if !self.encryption_context.is_empty() {
@@ -228,7 +228,7 @@ pub struct Output {
     /// `CiphertextForRecipient`: bytes, 1–6144 bytes.
     pub ciphertext_for_recipient: Option<Vec<u8>>,
     /// `EncryptionAlgorithm`: one of its values.
-    pub encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: Option<String>,
     /// `KeyMaterialId`: text, 64–64 characters of `^[a-f0-9]+$`.

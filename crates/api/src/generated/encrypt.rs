@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -49,7 +48,7 @@ pub struct Input {
     /// `DryRun`: boolean.
     pub dry_run: Option<bool>,
     /// `EncryptionAlgorithm`: one of its values.
-    pub encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `EncryptionContext`: pairs of text; empty when absent.
     pub encryption_context: keystead_types::EncryptionContext,
     /// `GrantTokens`: list, 0–10 elements.
@@ -143,7 +142,7 @@ impl Input {
         write::text(
             object.member("encryptionAlgorithm"),
             self.encryption_algorithm
-                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .unwrap_or(keystead_types::EncryptionAlgorithm::SymmetricDefault)
                 .as_str(),
         );
         if !self.encryption_context.is_empty() {
@@ -176,7 +175,7 @@ pub struct Output {
     /// `CiphertextBlob`: bytes, 1–6144 bytes.
     pub ciphertext_blob: Option<Vec<u8>>,
     /// `EncryptionAlgorithm`: one of its values.
-    pub encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: Option<String>,
 }

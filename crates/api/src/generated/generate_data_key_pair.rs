@@ -70,7 +70,7 @@ pub struct Input {
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: String,
     /// `KeyPairSpec`: one of its values.
-    pub key_pair_spec: model::DataKeyPairSpec,
+    pub key_pair_spec: keystead_types::KeySpec,
     /// `Recipient`: structure.
     pub recipient: Option<model::RecipientInfo>,
 }
@@ -193,7 +193,7 @@ pub struct Output {
     /// `KeyMaterialId`: text, 64–64 characters of `^[a-f0-9]+$`.
     pub key_material_id: Option<String>,
     /// `KeyPairSpec`: one of its values.
-    pub key_pair_spec: Option<model::DataKeyPairSpec>,
+    pub key_pair_spec: Option<keystead_types::KeySpec>,
     /// `PrivateKeyCiphertextBlob`: bytes, 1–6144 bytes.
     pub private_key_ciphertext_blob: Option<Vec<u8>>,
     /// `PrivateKeyPlaintext`: bytes, 1–4096 bytes, sensitive.

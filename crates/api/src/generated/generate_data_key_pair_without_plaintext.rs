@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -63,7 +62,7 @@ pub struct Input {
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: String,
     /// `KeyPairSpec`: one of its values.
-    pub key_pair_spec: model::DataKeyPairSpec,
+    pub key_pair_spec: keystead_types::KeySpec,
 }
 
 impl Input {
@@ -169,7 +168,7 @@ pub struct Output {
     /// `KeyMaterialId`: text, 64–64 characters of `^[a-f0-9]+$`.
     pub key_material_id: Option<String>,
     /// `KeyPairSpec`: one of its values.
-    pub key_pair_spec: Option<model::DataKeyPairSpec>,
+    pub key_pair_spec: Option<keystead_types::KeySpec>,
     /// `PrivateKeyCiphertextBlob`: bytes, 1–6144 bytes.
     pub private_key_ciphertext_blob: Option<Vec<u8>>,
     /// `PublicKey`: bytes, 1–8192 bytes.

@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -57,9 +56,9 @@ pub struct Input {
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: String,
     /// `WrappingAlgorithm`: one of its values.
-    pub wrapping_algorithm: model::AlgorithmSpec,
+    pub wrapping_algorithm: keystead_types::WrappingAlgorithm,
     /// `WrappingKeySpec`: one of its values.
-    pub wrapping_key_spec: model::WrappingKeySpec,
+    pub wrapping_key_spec: keystead_types::WrappingKeySpec,
 }
 
 impl Input {

@@ -124,7 +124,7 @@ pub struct Output {
     /// `EncapsulationAlgorithms`: list.
     pub encapsulation_algorithms: Option<Vec<model::EncapsulationAlgorithmSpec>>,
     /// `EncryptionAlgorithms`: list.
-    pub encryption_algorithms: Option<Vec<model::EncryptionAlgorithmSpec>>,
+    pub encryption_algorithms: Option<Vec<keystead_types::EncryptionAlgorithm>>,
     /// `KeyAgreementAlgorithms`: list.
     pub key_agreement_algorithms: Option<Vec<model::KeyAgreementAlgorithmSpec>>,
     /// `KeyId`: text, 1–2048 characters.
@@ -136,7 +136,7 @@ pub struct Output {
     /// `PublicKey`: bytes, 1–8192 bytes.
     pub public_key: Option<Vec<u8>>,
     /// `SigningAlgorithms`: list.
-    pub signing_algorithms: Option<Vec<model::SigningAlgorithmSpec>>,
+    pub signing_algorithms: Option<Vec<keystead_types::SigningAlgorithm>>,
 }
 
 impl Output {

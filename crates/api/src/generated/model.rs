@@ -222,7 +222,7 @@ pub struct GrantListEntry {
     /// `Name`: text, 1–256 characters of `^[a-zA-Z0-9:/_-]+$`.
     pub name: Option<String>,
     /// `Operations`: list.
-    pub operations: Option<Vec<model::GrantOperation>>,
+    pub operations: Option<Vec<keystead_types::GrantOperation>>,
     /// `RetiringPrincipal`: text, 1–256 characters of `^[\w+=,.@:/-]+$`.
     pub retiring_principal: Option<String>,
     /// `RetiringServicePrincipal`: text, 1–128 characters of `^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$`.
@@ -351,7 +351,7 @@ pub struct KeyMetadata {
     /// `EncapsulationAlgorithms`: list.
     pub encapsulation_algorithms: Option<Vec<model::EncapsulationAlgorithmSpec>>,
     /// `EncryptionAlgorithms`: list.
-    pub encryption_algorithms: Option<Vec<model::EncryptionAlgorithmSpec>>,
+    pub encryption_algorithms: Option<Vec<keystead_types::EncryptionAlgorithm>>,
     /// `ExpirationModel`: one of its values.
     pub expiration_model: Option<model::ExpirationModelType>,
     /// `KeyAgreementAlgorithms`: list.
@@ -367,7 +367,7 @@ pub struct KeyMetadata {
     /// `KeyUsage`: one of its values.
     pub key_usage: Option<keystead_types::KeyUsage>,
     /// `MacAlgorithms`: list.
-    pub mac_algorithms: Option<Vec<model::MacAlgorithmSpec>>,
+    pub mac_algorithms: Option<Vec<keystead_types::MacAlgorithm>>,
     /// `MultiRegion`: boolean.
     pub multi_region: Option<bool>,
     /// `MultiRegionConfiguration`: structure.
@@ -377,7 +377,7 @@ pub struct KeyMetadata {
     /// `PendingDeletionWindowInDays`: integer, 1–365.
     pub pending_deletion_window_in_days: Option<u32>,
     /// `SigningAlgorithms`: list.
-    pub signing_algorithms: Option<Vec<model::SigningAlgorithmSpec>>,
+    pub signing_algorithms: Option<Vec<keystead_types::SigningAlgorithm>>,
     /// `ValidTo`: moment.
     pub valid_to: Option<keystead_types::Timestamp>,
     /// `XksKeyConfiguration`: structure.

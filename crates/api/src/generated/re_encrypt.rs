@@ -50,7 +50,7 @@ pub struct Input {
     /// `CiphertextBlob`: bytes, 1–6144 bytes.
     pub ciphertext_blob: Option<Vec<u8>>,
     /// `DestinationEncryptionAlgorithm`: one of its values.
-    pub destination_encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub destination_encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `DestinationEncryptionContext`: pairs of text; empty when absent.
     pub destination_encryption_context: keystead_types::EncryptionContext,
     /// `DestinationKeyId`: text, 1–2048 characters.
@@ -62,7 +62,7 @@ pub struct Input {
     /// `GrantTokens`: list, 0–10 elements.
     pub grant_tokens: Option<Vec<String>>,
     /// `SourceEncryptionAlgorithm`: one of its values.
-    pub source_encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub source_encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `SourceEncryptionContext`: pairs of text; empty when absent.
     pub source_encryption_context: keystead_types::EncryptionContext,
     /// `SourceKeyId`: text, 1–2048 characters.
@@ -198,7 +198,7 @@ impl Input {
         write::text(
             object.member("destinationEncryptionAlgorithm"),
             self.destination_encryption_algorithm
-                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .unwrap_or(keystead_types::EncryptionAlgorithm::SymmetricDefault)
                 .as_str(),
         );
         if !self.destination_encryption_context.is_empty() {
@@ -219,7 +219,7 @@ impl Input {
         write::text(
             object.member("sourceEncryptionAlgorithm"),
             self.source_encryption_algorithm
-                .unwrap_or(model::EncryptionAlgorithmSpec::SymmetricDefault)
+                .unwrap_or(keystead_types::EncryptionAlgorithm::SymmetricDefault)
                 .as_str(),
         );
         if !self.source_encryption_context.is_empty() {
@@ -270,13 +270,13 @@ pub struct Output {
     /// `CiphertextBlob`: bytes, 1–6144 bytes.
     pub ciphertext_blob: Option<Vec<u8>>,
     /// `DestinationEncryptionAlgorithm`: one of its values.
-    pub destination_encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub destination_encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `DestinationKeyMaterialId`: text, 64–64 characters of `^[a-f0-9]+$`.
     pub destination_key_material_id: Option<String>,
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: Option<String>,
     /// `SourceEncryptionAlgorithm`: one of its values.
-    pub source_encryption_algorithm: Option<model::EncryptionAlgorithmSpec>,
+    pub source_encryption_algorithm: Option<keystead_types::EncryptionAlgorithm>,
     /// `SourceKeyId`: text, 1–2048 characters.
     pub source_key_id: Option<String>,
     /// `SourceKeyMaterialId`: text, 64–64 characters of `^[a-f0-9]+$`.

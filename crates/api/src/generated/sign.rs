@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -55,9 +54,9 @@ pub struct Input {
     /// `Message`: bytes, 1–4096 bytes, sensitive.
     pub message: keystead_types::Plaintext,
     /// `MessageType`: one of its values.
-    pub message_type: Option<model::MessageType>,
+    pub message_type: Option<keystead_types::MessageType>,
     /// `SigningAlgorithm`: one of its values.
-    pub signing_algorithm: model::SigningAlgorithmSpec,
+    pub signing_algorithm: keystead_types::SigningAlgorithm,
 }
 
 impl Input {
@@ -178,7 +177,7 @@ pub struct Output {
     /// `Signature`: bytes, 1–6144 bytes.
     pub signature: Option<Vec<u8>>,
     /// `SigningAlgorithm`: one of its values.
-    pub signing_algorithm: Option<model::SigningAlgorithmSpec>,
+    pub signing_algorithm: Option<keystead_types::SigningAlgorithm>,
 }
 
 impl Output {

@@ -4,18 +4,6 @@
 use crate::symbol::symbols;
 
 symbols! {
-    /// Source: KMS model, `AlgorithmSpec`.
-    AlgorithmSpec {
-        RsaesPkcs1V15 "RSAES_PKCS1_V1_5",
-        RsaesOaepSha1 "RSAES_OAEP_SHA_1",
-        RsaesOaepSha256 "RSAES_OAEP_SHA_256",
-        RsaAesKeyWrapSha1 "RSA_AES_KEY_WRAP_SHA_1",
-        RsaAesKeyWrapSha256 "RSA_AES_KEY_WRAP_SHA_256",
-        Sm2pke "SM2PKE",
-    }
-}
-
-symbols! {
     /// Source: KMS model, `ConnectionErrorCodeType`.
     ConnectionErrorCodeType {
         InvalidCredentials "INVALID_CREDENTIALS",
@@ -59,24 +47,6 @@ symbols! {
 }
 
 symbols! {
-    /// Source: KMS model, `DataKeyPairSpec`.
-    DataKeyPairSpec {
-        Rsa2048 "RSA_2048",
-        Rsa3072 "RSA_3072",
-        Rsa4096 "RSA_4096",
-        EccNistP256 "ECC_NIST_P256",
-        EccNistP384 "ECC_NIST_P384",
-        EccNistP521 "ECC_NIST_P521",
-        EccSecgP256k1 "ECC_SECG_P256K1",
-        Sm2 "SM2",
-        EccNistEdwards25519 "ECC_NIST_EDWARDS25519",
-        MlKem512 "ML_KEM_512",
-        MlKem768 "ML_KEM_768",
-        MlKem1024 "ML_KEM_1024",
-    }
-}
-
-symbols! {
     /// Source: KMS model, `DataKeySpec`.
     DataKeySpec {
         Aes256 "AES_256",
@@ -99,45 +69,10 @@ symbols! {
 }
 
 symbols! {
-    /// Source: KMS model, `EncryptionAlgorithmSpec`.
-    EncryptionAlgorithmSpec {
-        SymmetricDefault "SYMMETRIC_DEFAULT",
-        RsaesOaepSha1 "RSAES_OAEP_SHA_1",
-        RsaesOaepSha256 "RSAES_OAEP_SHA_256",
-        Sm2pke "SM2PKE",
-    }
-}
-
-symbols! {
     /// Source: KMS model, `ExpirationModelType`.
     ExpirationModelType {
         KeyMaterialExpires "KEY_MATERIAL_EXPIRES",
         KeyMaterialDoesNotExpire "KEY_MATERIAL_DOES_NOT_EXPIRE",
-    }
-}
-
-symbols! {
-    /// Source: KMS model, `GrantOperation`.
-    GrantOperation {
-        Decrypt "Decrypt",
-        Encrypt "Encrypt",
-        GenerateDataKey "GenerateDataKey",
-        GenerateDataKeyWithoutPlaintext "GenerateDataKeyWithoutPlaintext",
-        ReEncryptFrom "ReEncryptFrom",
-        ReEncryptTo "ReEncryptTo",
-        Sign "Sign",
-        Verify "Verify",
-        GetPublicKey "GetPublicKey",
-        CreateGrant "CreateGrant",
-        RetireGrant "RetireGrant",
-        DescribeKey "DescribeKey",
-        GenerateDataKeyPair "GenerateDataKeyPair",
-        GenerateDataKeyPairWithoutPlaintext "GenerateDataKeyPairWithoutPlaintext",
-        GenerateMac "GenerateMac",
-        VerifyMac "VerifyMac",
-        DeriveSharedSecret "DeriveSharedSecret",
-        Encapsulate "Encapsulate",
-        Decapsulate "Decapsulate",
     }
 }
 
@@ -210,25 +145,6 @@ symbols! {
 }
 
 symbols! {
-    /// Source: KMS model, `MacAlgorithmSpec`.
-    MacAlgorithmSpec {
-        HmacSha224 "HMAC_SHA_224",
-        HmacSha256 "HMAC_SHA_256",
-        HmacSha384 "HMAC_SHA_384",
-        HmacSha512 "HMAC_SHA_512",
-    }
-}
-
-symbols! {
-    /// Source: KMS model, `MessageType`.
-    MessageType {
-        Raw "RAW",
-        Digest "DIGEST",
-        ExternalMu "EXTERNAL_MU",
-    }
-}
-
-symbols! {
     /// Source: KMS model, `MultiRegionKeyType`.
     MultiRegionKeyType {
         Primary "PRIMARY",
@@ -249,35 +165,6 @@ symbols! {
     RotationType {
         Automatic "AUTOMATIC",
         OnDemand "ON_DEMAND",
-    }
-}
-
-symbols! {
-    /// Source: KMS model, `SigningAlgorithmSpec`.
-    SigningAlgorithmSpec {
-        RsassaPssSha256 "RSASSA_PSS_SHA_256",
-        RsassaPssSha384 "RSASSA_PSS_SHA_384",
-        RsassaPssSha512 "RSASSA_PSS_SHA_512",
-        RsassaPkcs1V15Sha256 "RSASSA_PKCS1_V1_5_SHA_256",
-        RsassaPkcs1V15Sha384 "RSASSA_PKCS1_V1_5_SHA_384",
-        RsassaPkcs1V15Sha512 "RSASSA_PKCS1_V1_5_SHA_512",
-        EcdsaSha256 "ECDSA_SHA_256",
-        EcdsaSha384 "ECDSA_SHA_384",
-        EcdsaSha512 "ECDSA_SHA_512",
-        Sm2dsa "SM2DSA",
-        MlDsaShake256 "ML_DSA_SHAKE_256",
-        Ed25519Sha512 "ED25519_SHA_512",
-        Ed25519PhSha512 "ED25519_PH_SHA_512",
-    }
-}
-
-symbols! {
-    /// Source: KMS model, `WrappingKeySpec`.
-    WrappingKeySpec {
-        Rsa2048 "RSA_2048",
-        Rsa3072 "RSA_3072",
-        Rsa4096 "RSA_4096",
-        Sm2 "SM2",
     }
 }
 

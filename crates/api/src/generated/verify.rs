@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -53,11 +52,11 @@ pub struct Input {
     /// `Message`: bytes, 1–4096 bytes, sensitive.
     pub message: keystead_types::Plaintext,
     /// `MessageType`: one of its values.
-    pub message_type: Option<model::MessageType>,
+    pub message_type: Option<keystead_types::MessageType>,
     /// `Signature`: bytes, 1–6144 bytes.
     pub signature: Vec<u8>,
     /// `SigningAlgorithm`: one of its values.
-    pub signing_algorithm: model::SigningAlgorithmSpec,
+    pub signing_algorithm: keystead_types::SigningAlgorithm,
 }
 
 impl Input {
@@ -188,7 +187,7 @@ pub struct Output {
     /// `SignatureValid`: boolean.
     pub signature_valid: Option<bool>,
     /// `SigningAlgorithm`: one of its values.
-    pub signing_algorithm: Option<model::SigningAlgorithmSpec>,
+    pub signing_algorithm: Option<keystead_types::SigningAlgorithm>,
 }
 
 impl Output {

@@ -3,7 +3,6 @@
 
 use keystead_types::Fault;
 
-use super::model;
 use super::rules;
 use crate::audit;
 use crate::checks::{Checks, Path};
@@ -53,7 +52,7 @@ pub struct Input {
     /// `Mac`: bytes, 1–6144 bytes.
     pub mac: Vec<u8>,
     /// `MacAlgorithm`: one of its values.
-    pub mac_algorithm: model::MacAlgorithmSpec,
+    pub mac_algorithm: keystead_types::MacAlgorithm,
     /// `Message`: bytes, 1–4096 bytes, sensitive.
     pub message: keystead_types::Plaintext,
 }
@@ -165,7 +164,7 @@ pub struct Output {
     /// `KeyId`: text, 1–2048 characters.
     pub key_id: Option<String>,
     /// `MacAlgorithm`: one of its values.
-    pub mac_algorithm: Option<model::MacAlgorithmSpec>,
+    pub mac_algorithm: Option<keystead_types::MacAlgorithm>,
     /// `MacValid`: boolean.
     pub mac_valid: Option<bool>,
 }

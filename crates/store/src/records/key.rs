@@ -3,7 +3,8 @@
 use std::fmt;
 
 use keystead_types::{
-    AccountId, KeyId, KeyManager, KeySpec, KeyState, KeyUsage, MaterialId, Origin, Timestamp,
+    AccountId, KeyId, KeyManager, KeySpec, KeyState, KeyUsage, MaterialId, Origin, Region,
+    Timestamp,
 };
 
 use super::Sealed;
@@ -31,14 +32,16 @@ pub struct KeyRecord {
     pub created: Timestamp,
     /// Set while it waits for its deletion.
     pub deletion: Option<Deletion>,
-    /// True for a multi-Region key.
-    pub multi_region: bool,
+    /// The set that a multi-Region key belongs to.
+    pub multi_region: Option<MultiRegion>,
     /// The key policy, as the document that was stored.
     pub policy: String,
     /// Tags in the order in which they were first set; each key once.
     pub tags: Vec<(String, String)>,
     /// Versions of the key material, oldest first.
     pub materials: Vec<Material>,
+    /// The public key (DER SPKI) of an asymmetric key that has had material.
+    pub public_key: Option<Vec<u8>>,
     /// Automatic rotation, when it is switched on.
     pub rotation: Option<RotationSetting>,
     /// On-demand rotations so far.
@@ -91,9 +94,10 @@ pub struct Deletion {
 pub struct Material {
     /// Its id, bound into every ciphertext that it made.
     pub id: MaterialId,
-    /// The material, encrypted under a domain key.
-    pub wrapped: WrappedKeyBytes,
-    /// When it was generated or imported.
+    /// The material, encrypted under a domain key. None for imported material that was deleted
+    /// or has expired: it can be imported again.
+    pub wrapped: Option<WrappedKeyBytes>,
+    /// When it was generated or first imported.
     pub created: Timestamp,
     /// The rotation that made it current; none for the first material.
     pub rotation: Option<Rotation>,
@@ -101,6 +105,17 @@ pub struct Material {
     pub rotated_at: Option<Timestamp>,
     /// What it may be used for now.
     pub state: MaterialState,
+    /// What its import said; none for material that was generated here.
+    pub import: Option<Import>,
+}
+
+/// What an import of material said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Import {
+    /// When the material expires; none for `KEY_MATERIAL_DOES_NOT_EXPIRE`, and once it is gone.
+    pub valid_to: Option<Timestamp>,
+    /// Free text of its owner.
+    pub description: Option<String>,
 }
 
 impl Material {
@@ -108,11 +123,12 @@ impl Material {
     pub fn first(id: MaterialId, wrapped: WrappedKeyBytes, created: Timestamp) -> Self {
         Self {
             id,
-            wrapped,
+            wrapped: Some(wrapped),
             created,
             rotation: None,
             rotated_at: None,
             state: MaterialState::Current,
+            import: None,
         }
     }
 
@@ -140,6 +156,45 @@ pub enum MaterialState {
     NonCurrent,
     /// Imported for the next on-demand rotation; not used yet.
     PendingRotation,
+    /// Imported into the primary key of a set, and not yet into all of its replicas.
+    PendingMultiRegionImportAndRotation,
+    /// Made by a rotation of a set's primary key and not yet in all of its replicas; on the wire
+    /// it does not show.
+    Distributing,
+}
+
+/// The set of related keys that a multi-Region key belongs to. The primary key's record decides;
+/// what replicas hold is brought in line with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultiRegion {
+    /// What this key is in the set.
+    pub role: MultiRegionRole,
+    /// The Region of the primary key.
+    pub primary: Region,
+    /// The replicas, in order of their Regions.
+    pub replicas: Vec<Replica>,
+    /// On a primary key: the Region that it hands its role to.
+    pub handover: Option<Region>,
+    /// When replicas must be brought in line with this primary key; none when they are.
+    pub sync_due: Option<Timestamp>,
+}
+
+/// A replica in a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its Region.
+    pub region: Region,
+    /// True once its record has been made: if it is missing afterwards, it was deleted.
+    pub established: bool,
+}
+
+/// What a key is in its set. Source: KMS model, `MultiRegionKeyType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MultiRegionRole {
+    /// Its shared properties are the set's.
+    Primary,
+    /// It follows the primary key.
+    Replica,
 }
 
 /// What caused a rotation. Source: KMS model, `RotationType`.

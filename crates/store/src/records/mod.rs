@@ -4,16 +4,21 @@
 //! (`docs/formats/store.md`). Decoding refuses unknown
 //! versions and damaged bytes with [`StoreError::Corrupt`](crate::StoreError::Corrupt).
 
+mod grant;
 mod key;
+mod usage;
 mod wire;
 
 use std::fmt;
 
 use keystead_types::{AccountId, AliasName, KeyId, Timestamp};
 
+pub use grant::{GrantConstraints, GrantParty, GrantRecord};
 pub use key::{
-    Deletion, KeyRecord, Material, MaterialState, Rotation, RotationSetting, WrappedKeyBytes,
+    Deletion, Import, KeyRecord, Material, MaterialState, MultiRegion, MultiRegionRole, Replica,
+    Rotation, RotationSetting, WrappedKeyBytes,
 };
+pub use usage::UsageRecord;
 
 /// An alias: a name of an account that points to one of its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
