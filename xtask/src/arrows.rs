@@ -17,6 +17,7 @@ const TABLE: &[Row] = &[
     ("api", &["types"]),
     ("sigv4", &["types"]),
     ("policy", &["types"]),
+    ("attestation", &["types"]),
     ("store", &["types"]),
     ("audit", &["types"]),
     ("wall", &["types"]),
@@ -27,7 +28,14 @@ const TABLE: &[Row] = &[
     (
         "engine",
         &[
-            "types", "api", "policy", "identity", "audit", "store", "wall",
+            "types",
+            "api",
+            "policy",
+            "attestation",
+            "identity",
+            "audit",
+            "store",
+            "wall",
         ],
     ),
     ("ops", &["types", "api", "engine"]),
@@ -43,11 +51,12 @@ const TABLE: &[Row] = &[
 ];
 
 /// Features that exist for tests and may be turned on by development dependencies only: `hsm`
-/// within the calling process (ARCHITECTURE.md, invariant 1).
-const TEST_FEATURES: &[&str] = &["in-process"];
+/// within the calling process (ARCHITECTURE.md, invariant 1), and the makers of attestation
+/// documents.
+const TEST_FEATURES: &[&str] = &["in-process", "fixture"];
 
 /// Crates that do no I/O and read neither clock nor randomness.
-const PURE: &[&str] = &["types", "api", "sigv4", "policy"];
+const PURE: &[&str] = &["types", "api", "sigv4", "policy", "attestation"];
 
 /// Outside crates through which a pure crate would reach the world.
 const WORLDLY: &[&str] = &[
