@@ -20,6 +20,8 @@ mod path;
 mod payload;
 mod public_key;
 mod roots;
+#[cfg(test)]
+mod tests;
 
 pub use attested::{Attested, DocumentKind};
 pub use error::{DocumentError, RootsError};
