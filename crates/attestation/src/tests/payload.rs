@@ -4,10 +4,11 @@ use super::*;
 use crate::limits;
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData};
 
-fn refused(name: &'static str, value: Vec<u8>) {
-    let result = check_member(name, value.clone());
-    let shown = &value[..value.len().min(16)];
-    assert_eq!(result, Err(DocumentError::Member(name)), "{shown:02x?}");
+fn refused(name: &'static str, value: impl Into<Vec<u8>>) {
+    let value = value.into();
+    let start = value[..value.len().min(16)].to_vec();
+    let result = check_member(name, value);
+    assert_eq!(result, Err(DocumentError::Member(name)), "{start:02x?}");
 }
 
 /// An array or a map of indefinite length.
