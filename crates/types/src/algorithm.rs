@@ -125,6 +125,44 @@ impl KeySpec {
         }
     }
 
+    /// Whether key material of this spec is imported wrapped in that way. The two-step algorithms
+    /// are for asymmetric keys; RSA private keys are too long for one step, and so is P-521 under
+    /// `RSA_2048`. Source: KMS Developer Guide, "Select a wrapping algorithm".
+    pub fn imports_with(self, algorithm: WrappingAlgorithm, key: WrappingKeySpec) -> bool {
+        use WrappingAlgorithm as A;
+        match algorithm {
+            A::RsaesPkcs1V15 => false,
+            A::RsaesOaepSha1 | A::RsaesOaepSha256 => match (self, key) {
+                (_, WrappingKeySpec::Sm2) => false,
+                (Self::EccNistP521, WrappingKeySpec::Rsa2048) => false,
+                _ => self.is_importable() && !self.is_rsa(),
+            },
+            A::RsaAesKeyWrapSha1 | A::RsaAesKeyWrapSha256 => {
+                key != WrappingKeySpec::Sm2
+                    && self.is_importable()
+                    && self.is_asymmetric()
+                    && self != Self::Sm2
+            }
+            A::Sm2Pke => {
+                key == WrappingKeySpec::Sm2 && self.is_importable() && self.is_asymmetric()
+            }
+        }
+    }
+
+    /// Whether keys of this spec may have imported key material. Source: KMS Developer Guide,
+    /// "Importing key material"; ML-KEM is not named there.
+    pub fn is_importable(self) -> bool {
+        !matches!(
+            self,
+            Self::MlDsa44
+                | Self::MlDsa65
+                | Self::MlDsa87
+                | Self::MlKem512
+                | Self::MlKem768
+                | Self::MlKem1024
+        )
+    }
+
     /// The longest plaintext that the algorithm encrypts under a key of this spec, bytes; `None`
     /// if they do not go together. RSA: modulus less twice the hash and two (RFC 8017, 7.1.1).
     /// Source: KMS API reference, Encrypt.
@@ -200,6 +238,47 @@ mod tests {
             assert_eq!(limit(spec, A::SymmetricDefault), None);
         }
         assert_eq!(limit(KeySpec::SymmetricDefault, A::RsaesOaepSha1), None);
+    }
+
+    #[test]
+    fn wrapping_goes_with_the_documented_specs() {
+        use WrappingAlgorithm as A;
+        use WrappingKeySpec as W;
+        let rsa = [W::Rsa2048, W::Rsa3072, W::Rsa4096];
+        for spec in KeySpec::ALL.iter().copied() {
+            for algorithm in A::ALL.iter().copied() {
+                let by = |key| spec.imports_with(algorithm, key);
+                assert!(!by(W::Sm2) || algorithm == A::Sm2Pke);
+                assert!(algorithm != A::Sm2Pke || !rsa.iter().copied().any(by));
+            }
+            let ways = |key| {
+                A::ALL
+                    .iter()
+                    .filter(|a| spec.imports_with(**a, key))
+                    .count()
+            };
+            let expected = match spec {
+                KeySpec::SymmetricDefault
+                | KeySpec::Hmac224
+                | KeySpec::Hmac256
+                | KeySpec::Hmac384
+                | KeySpec::Hmac512 => [2, 2, 2, 0],
+                KeySpec::Sm2 | KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 => {
+                    [2, 2, 2, 1]
+                }
+                KeySpec::EccNistP521 => [2, 4, 4, 1],
+                _ if spec.is_importable() => [4, 4, 4, 1],
+                _ => [0; 4],
+            };
+            assert_eq!(
+                [rsa[0], rsa[1], rsa[2], W::Sm2].map(ways),
+                expected,
+                "{spec}"
+            );
+        }
+        assert!(!KeySpec::Rsa2048.imports_with(A::RsaesOaepSha256, W::Rsa4096));
+        assert!(!KeySpec::SymmetricDefault.imports_with(A::RsaAesKeyWrapSha256, W::Rsa4096));
+        assert!(!KeySpec::Sm2.imports_with(A::RsaAesKeyWrapSha256, W::Rsa4096));
     }
 
     #[test]
