@@ -53,7 +53,6 @@ impl KeyBinding {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, ProtocolError> {
-        const UNKNOWN: ProtocolError = ProtocolError::UnknownValue;
         if reader.u8()? != BINDING_VERSION {
             return Err(ProtocolError::WrongVersion);
         }
@@ -61,9 +60,9 @@ impl KeyBinding {
             region: reader.region()?,
             account: reader.account()?,
             key_id: reader.key_id()?,
-            spec: KeySpec::from_code(reader.u8()?).ok_or(UNKNOWN)?,
-            usage: KeyUsage::from_code(reader.u8()?).ok_or(UNKNOWN)?,
-            origin: Origin::from_code(reader.u8()?).ok_or(UNKNOWN)?,
+            spec: reader.code(KeySpec::from_code)?,
+            usage: reader.code(KeyUsage::from_code)?,
+            origin: reader.code(Origin::from_code)?,
             material_id: reader.hex32()?,
         })
     }

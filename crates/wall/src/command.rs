@@ -272,6 +272,11 @@ pub enum Lane {
     Making,
 }
 
+impl Lane {
+    /// Every lane of a worker.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Slow, Self::Making];
+}
+
 impl Command<'_> {
     /// The queue of this command.
     pub fn lane(&self) -> Lane {

@@ -18,9 +18,7 @@ mod wipe;
 
 pub use binding::{KeyBinding, WrappedKey};
 pub use client::{WallClient, Worker, WorkerPort};
-pub use command::{
-    Cipher, Command, Delivered, Delivery, KeyHandle, Lane, Outcome, Reply, Supply,
-};
+pub use command::{Cipher, Command, Delivered, Delivery, KeyHandle, Lane, Outcome, Reply, Supply};
 pub use control::{ControlChannel, LaneSocket, RootConfig, SealedDomain, Start};
 pub use header::{CIPHERTEXT_MAGIC, CIPHERTEXT_SUITE, CIPHERTEXT_VERSION, CiphertextHeader};
 pub use hsm::{Hsm, Refusal, WallError};

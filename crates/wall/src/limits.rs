@@ -29,6 +29,8 @@ pub const SEND_BUFFER_KEPT_BYTES: usize = 256 * 1024;
 pub const FAST_OUTSTANDING_MAX: usize = 256;
 /// Commands without an answer on a worker's slow lane.
 pub const SLOW_OUTSTANDING_MAX: usize = 32;
+/// Commands without an answer on a worker's making lane.
+pub const MAKING_OUTSTANDING_MAX: usize = 16;
 /// Commands of one lane that wait for one of those places.
 pub const WAITING_MAX: usize = 1024;
 /// Bytes of the frames that wait, per lane.
@@ -37,6 +39,9 @@ pub const WAITING_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const FAST_DEADLINE: Duration = Duration::from_secs(10);
 /// Time for a command of the slow lane, waiting included.
 pub const SLOW_DEADLINE: Duration = Duration::from_secs(60);
+/// Time for a command of the making lane, waiting included: sixteen RSA keys of 4096 bits take a
+/// minute of a processor when luck is against them.
+pub const MAKING_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Time for a new child until it is ready: self-tests and opening of domains.
 pub const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -44,7 +49,7 @@ pub const START_DEADLINE: Duration = Duration::from_secs(30);
 pub const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Time for the answer to a ping before the child counts as hung.
 pub const PING_DEADLINE: Duration = Duration::from_secs(5);
-/// Deadlines missed in a row on one lane before the child counts as hung.
+/// Deadlines missed in a row on one lane, the making lane aside, before the child counts as hung.
 pub const HUNG_AFTER_TIMEOUTS: u32 = 3;
 /// Wait before the second restart in a row; doubles with each.
 pub const RESTART_BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -58,7 +63,9 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub const CONTROL_MAX_BYTES: usize = 32 * 1024;
 /// Longest text of a child's failure, bytes.
 pub const FAILURE_TEXT_MAX_BYTES: usize = 512;
-/// Most workers of a front end. Two lanes each; the receipt numbers lanes with 16 bits.
+/// Most workers of a front end. [`LANES_PER_WORKER`] lanes each; the receipt numbers lanes with 16 bits.
 pub const WORKERS_MAX: u16 = 1024;
+/// Lanes of a worker: fast, slow, making.
+pub const LANES_PER_WORKER: u16 = 3;
 /// Most sealed domain keys that a child is started with: one per Region.
 pub const DOMAINS_MAX: usize = 1024;

@@ -25,12 +25,13 @@ pub(super) async fn relink(worker: u64, shared: Arc<Shared>) {
 
 /// Connects the sockets that have arrived, if any.
 pub(super) fn connect_arrived(worker: u64, shared: &Shared) {
-    let Some(pair) = shared.take() else {
+    let Some(sockets) = shared.take() else {
         return;
     };
     with_lanes(Some(worker), |lanes, wakers| {
-        connect(lanes, Lane::Fast, pair.fast, wakers);
-        connect(lanes, Lane::Slow, pair.slow, wakers);
+        connect(lanes, Lane::Fast, sockets.fast, wakers);
+        connect(lanes, Lane::Slow, sockets.slow, wakers);
+        connect(lanes, Lane::Making, sockets.making, wakers);
     });
 }
 
@@ -126,7 +127,7 @@ pub(super) async fn sweep(worker: u64, interval: Duration) {
         tokio::time::sleep(interval).await;
         with_lanes(Some(worker), |lanes, wakers| {
             let now = Instant::now();
-            for kind in [Lane::Fast, Lane::Slow] {
+            for kind in Lane::ALL {
                 lanes.lane(kind).sweep(now, wakers);
                 lanes.flush(kind, wakers);
             }

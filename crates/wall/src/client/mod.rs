@@ -32,7 +32,7 @@ use lane::{Flushed, LaneState};
 use slots::{Answer, Look};
 
 pub use lane::WallStats;
-pub use port::{LanePair, Reconnector, WorkerPort, port};
+pub use port::{LaneSockets, Reconnector, WorkerPort, port};
 pub use settings::{LaneSettings, WorkerSettings};
 
 /// [`Hsm`] over the lanes of the calling thread's [`Worker`]. Copies are the same client.
@@ -50,13 +50,14 @@ pub struct Worker {
     _thread: PhantomData<*const ()>,
 }
 
-/// Both lanes of this thread's worker.
+/// The lanes of this thread's worker.
 struct Lanes {
     worker: u64,
     thread: ThreadId,
     runtime: Handle,
     fast: LaneState,
     slow: LaneState,
+    making: LaneState,
     links: u64,
 }
 
@@ -86,6 +87,7 @@ impl Worker {
             runtime: runtime.clone(),
             fast: LaneState::new(Lane::Fast, &settings, Arc::clone(&shared)),
             slow: LaneState::new(Lane::Slow, &settings, Arc::clone(&shared)),
+            making: LaneState::new(Lane::Making, &settings, Arc::clone(&shared)),
             links: 0,
         };
         let entered = LANES.with(|place| {
@@ -109,15 +111,17 @@ impl Worker {
         })
     }
 
-    /// What the lanes did since this worker entered, both together.
+    /// What the lanes did since this worker entered, all together.
     pub fn stats(&self) -> WallStats {
         with_lanes(Some(self.number), |lanes, _| {
-            let (fast, slow) = (lanes.fast.stats, lanes.slow.stats);
-            WallStats {
-                frames: fast.frames + slow.frames,
-                writes: fast.writes + slow.writes,
-                answers: fast.answers + slow.answers,
+            let mut sum = WallStats::default();
+            for kind in Lane::ALL {
+                let stats = lanes.lane(kind).stats;
+                sum.frames += stats.frames;
+                sum.writes += stats.writes;
+                sum.answers += stats.answers;
             }
+            sum
         })
         .unwrap_or_default()
     }
@@ -127,8 +131,9 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
         with_lanes(Some(self.number), |lanes, wakers| {
-            lanes.fast.disconnect(wakers);
-            lanes.slow.disconnect(wakers);
+            for kind in Lane::ALL {
+                lanes.lane(kind).disconnect(wakers);
+            }
         });
         // Dropped outside the borrow: a waker may own a task that owns an answer's future.
         let lanes = LANES.try_with(|place| place.try_borrow_mut().ok().and_then(|mut p| p.take()));
@@ -149,8 +154,9 @@ pub fn worker_runtime() -> io::Result<tokio::runtime::Runtime> {
 /// Tasks that it wakes run before the thread parks.
 pub fn flush() {
     with_lanes(None, |lanes, wakers| {
-        lanes.flush(Lane::Fast, wakers);
-        lanes.flush(Lane::Slow, wakers);
+        for kind in Lane::ALL {
+            lanes.flush(kind, wakers);
+        }
     });
 }
 
@@ -159,6 +165,7 @@ impl Lanes {
         match kind {
             Lane::Fast => &mut self.fast,
             Lane::Slow => &mut self.slow,
+            Lane::Making => &mut self.making,
         }
     }
 

@@ -11,11 +11,13 @@ use crate::limits::HUNG_AFTER_TIMEOUTS;
 
 /// The front end's ends of one worker's lanes.
 #[derive(Debug)]
-pub struct LanePair {
+pub struct LaneSockets {
     /// For [`Lane::Fast`].
     pub fast: UnixStream,
     /// For [`Lane::Slow`].
     pub slow: UnixStream,
+    /// For [`Lane::Making`].
+    pub making: UnixStream,
 }
 
 /// The worker's side: gives it sockets whenever the HSM process was started anew.
@@ -30,10 +32,11 @@ pub struct Reconnector {
 
 #[derive(Default)]
 pub(super) struct Shared {
-    pair: Mutex<Option<LanePair>>,
+    sockets: Mutex<Option<LaneSockets>>,
     pub(super) arrived: Notify,
     missed_fast: AtomicU32,
     missed_slow: AtomicU32,
+    missed_making: AtomicU32,
 }
 
 /// Makes the two sides for one worker.
@@ -48,32 +51,33 @@ pub fn port() -> (Reconnector, WorkerPort) {
 impl Reconnector {
     /// Hands new sockets to the worker; the newest replace what it has. What is outstanding on
     /// the old ones fails with [`crate::WallError::Down`].
-    pub fn connect(&self, pair: LanePair) {
-        self.shared.missed_fast.store(0, Ordering::Relaxed);
-        self.shared.missed_slow.store(0, Ordering::Relaxed);
+    pub fn connect(&self, sockets: LaneSockets) {
+        for lane in Lane::ALL {
+            self.shared.missed(lane).store(0, Ordering::Relaxed);
+        }
         let mut place = self
             .shared
-            .pair
+            .sockets
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *place = Some(pair);
+        *place = Some(sockets);
         drop(place);
         self.shared.arrived.notify_one();
     }
 
     /// True if a lane missed [`HUNG_AFTER_TIMEOUTS`] deadlines without one answer in between, or
-    /// the process broke the protocol.
+    /// the process broke the protocol. Deadlines of [`Lane::Making`] are not counted: making RSA
+    /// keys takes as long as luck wants, at the lowest priority.
     pub fn is_hung(&self) -> bool {
-        let shared = &self.shared;
-        [&shared.missed_fast, &shared.missed_slow]
+        Lane::ALL
             .iter()
-            .any(|missed| missed.load(Ordering::Relaxed) >= HUNG_AFTER_TIMEOUTS)
+            .any(|lane| self.shared.missed(*lane).load(Ordering::Relaxed) >= HUNG_AFTER_TIMEOUTS)
     }
 }
 
 impl Shared {
-    pub(super) fn take(&self) -> Option<LanePair> {
-        self.pair
+    pub(super) fn take(&self) -> Option<LaneSockets> {
+        self.sockets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
@@ -83,6 +87,7 @@ impl Shared {
         match lane {
             Lane::Fast => &self.missed_fast,
             Lane::Slow => &self.missed_slow,
+            Lane::Making => &self.missed_making,
         }
     }
 

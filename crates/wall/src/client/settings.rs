@@ -24,6 +24,8 @@ pub struct WorkerSettings {
     pub fast: LaneSettings,
     /// The slow lane.
     pub slow: LaneSettings,
+    /// The lane that makes RSA keys.
+    pub making: LaneSettings,
     /// Queued frames that are written without waiting for the worker to park.
     pub flush_frames: usize,
     /// Age of queued frames that are written without waiting for the worker to park.
@@ -41,6 +43,7 @@ impl Default for WorkerSettings {
         Self {
             fast: lane(limits::FAST_OUTSTANDING_MAX, limits::FAST_DEADLINE),
             slow: lane(limits::SLOW_OUTSTANDING_MAX, limits::SLOW_DEADLINE),
+            making: lane(limits::MAKING_OUTSTANDING_MAX, limits::MAKING_DEADLINE),
             flush_frames: limits::FLUSH_FRAMES,
             flush_after: limits::FLUSH_AFTER,
         }
@@ -50,7 +53,9 @@ impl Default for WorkerSettings {
 impl WorkerSettings {
     /// How often deadlines are checked: often enough that none is missed by more than a tenth.
     pub(super) fn sweep_interval(&self) -> Duration {
-        let shortest = self.fast.deadline.min(self.slow.deadline);
+        let lanes = [self.fast, self.slow, self.making];
+        let shortest = lanes.iter().map(|lane| lane.deadline).min();
+        let shortest = shortest.unwrap_or(limits::FAST_DEADLINE);
         (shortest / 10).clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 }

@@ -41,18 +41,25 @@ fn random_of(length: u16) -> Outcome {
 )]
 fn fake(command: Command<'_>) -> Outcome {
     match command {
-        Command::GenerateRandom { length } => random_of(length),
+        Command::GenerateRandom { length, .. } => random_of(length),
         Command::OpenDomain { .. } => outcome(Ok(Reply::Done)),
         _ => outcome(Err(Refusal::InvalidArgument)),
     }
 }
 
-/// The far ends of new lanes of that port.
-fn connect(reconnector: &Reconnector) -> (UnixStream, UnixStream) {
+/// The far ends of new lanes of that port: fast, slow, making.
+fn connect_all(reconnector: &Reconnector) -> [UnixStream; 3] {
     let (fast, far_fast) = UnixStream::pair().unwrap();
     let (slow, far_slow) = UnixStream::pair().unwrap();
-    reconnector.connect(LanePair { fast, slow });
-    (far_fast, far_slow)
+    let (making, far_making) = UnixStream::pair().unwrap();
+    reconnector.connect(LaneSockets { fast, slow, making });
+    [far_fast, far_slow, far_making]
+}
+
+/// The far ends of the fast and the slow lane; the making lane is closed.
+fn connect(reconnector: &Reconnector) -> (UnixStream, UnixStream) {
+    let [fast, slow, _making] = connect_all(reconnector);
+    (fast, slow)
 }
 
 fn serve(socket: UnixStream) -> std::thread::JoinHandle<io::Result<()>> {
@@ -89,7 +96,7 @@ impl Puppet {
                 if !self.greeted {
                     check_hello(frame).unwrap();
                     self.greeted = true;
-                } else if let (id, CommandBuf::GenerateRandom { length }) =
+                } else if let (id, CommandBuf::GenerateRandom { length, .. }) =
                     decode_command(frame).unwrap()
                 {
                     taken.push((id, length));
@@ -124,7 +131,10 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 fn random(length: u16) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-    WallClient.call(Command::GenerateRandom { length })
+    WallClient.call(Command::GenerateRandom {
+        length,
+        recipient: None,
+    })
 }
 
 /// Length of the plaintext, or the error.

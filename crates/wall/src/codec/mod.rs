@@ -10,7 +10,7 @@ pub(crate) mod wire;
 
 use thiserror::Error;
 
-pub use command::{CommandBuf, KeyBuf, decode_command, encode_command};
+pub use command::{CipherBuf, CommandBuf, KeyBuf, decode_command, encode_command};
 pub use frame::{FrameBuffer, PROTOCOL_VERSION, check_hello, encode_hello};
 pub use outcome::{decode_outcome, encode_outcome};
 

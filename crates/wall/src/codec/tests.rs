@@ -1,12 +1,18 @@
 use keystead_types::{
-    AccountId, Hex32, KeyId, KeySpec, KeyUsage, MaterialId, Origin, Plaintext, Region,
+    AccountId, EncryptionAlgorithm, Hex32, KeyId, KeySpec, KeyUsage, MacAlgorithm, MaterialId,
+    MessageType, Origin, Plaintext, Region, SigningAlgorithm, Timestamp, WrappingAlgorithm,
+    WrappingKeySpec,
 };
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::frame::open;
 use super::*;
 use crate::limits::{CONTEXT_MAX_BYTES, FIELD_MAX_BYTES, FRAME_MAX_BYTES};
-use crate::{Command, KeyBinding, KeyHandle, Outcome, Receipt, Refusal, Reply, WrappedKey};
+use crate::{
+    Cipher, Command, Delivered, Delivery, KeyBinding, KeyHandle, Outcome, Receipt, Refusal, Reply,
+    Supply, WrappedKey,
+};
 
 fn region() -> impl Strategy<Value = Region> {
     "[a-z]{2,5}-[a-z]{2,6}-[0-9]{1,2}".prop_map(|text| Region::parse(&text).unwrap())
@@ -17,9 +23,9 @@ fn binding() -> impl Strategy<Value = KeyBinding> {
         region(),
         0..1_000_000_000_000_u64,
         any::<([u8; 16], bool)>(),
-        proptest::sample::select(KeySpec::ALL),
-        proptest::sample::select(KeyUsage::ALL),
-        proptest::sample::select(Origin::ALL),
+        select(KeySpec::ALL),
+        select(KeyUsage::ALL),
+        select(Origin::ALL),
         any::<[u8; 32]>(),
     )
         .prop_map(
@@ -57,6 +63,13 @@ struct Parts {
     region: Region,
     length: u16,
     flag: bool,
+    moment: Timestamp,
+    encryption: EncryptionAlgorithm,
+    signing: SigningAlgorithm,
+    mac: MacAlgorithm,
+    message_type: MessageType,
+    wrapping: WrappingAlgorithm,
+    wrapping_spec: WrappingKeySpec,
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
@@ -67,18 +80,33 @@ fn parts() -> impl Strategy<Value = Parts> {
         bytes(500),
         bytes(500),
         region(),
-        any::<(u16, bool)>(),
+        any::<(u16, bool, i64)>(),
+        (
+            select(EncryptionAlgorithm::ALL),
+            select(SigningAlgorithm::ALL),
+            select(MacAlgorithm::ALL),
+            select(MessageType::ALL),
+            select(WrappingAlgorithm::ALL),
+            select(WrappingKeySpec::ALL),
+        ),
     )
         .prop_map(
-            |(bindings, wrapped, contexts, blob, plaintext, region, (length, flag))| Parts {
+            |(bindings, wrapped, contexts, blob, plaintext, region, numbers, words)| Parts {
                 bindings,
                 wrapped: wrapped.map(WrappedKey),
                 contexts,
                 blob,
                 plaintext: Plaintext::new(plaintext),
                 region,
-                length,
-                flag,
+                length: numbers.0,
+                flag: numbers.1,
+                moment: Timestamp::from_millis(numbers.2),
+                encryption: words.0,
+                signing: words.1,
+                mac: words.2,
+                message_type: words.3,
+                wrapping: words.4,
+                wrapping_spec: words.5,
             },
         )
 }
@@ -91,39 +119,158 @@ impl Parts {
         }
     }
 
+    fn cipher(&self, at: usize) -> Cipher<'_> {
+        Cipher {
+            key: self.key(at),
+            algorithm: self.encryption,
+            context: &self.contexts[at],
+        }
+    }
+
+    fn deliveries(&self) -> [Delivery<'_>; 3] {
+        let recipient = &self.contexts[1];
+        [
+            Delivery::Withheld,
+            Delivery::Clear,
+            Delivery::Enveloped(recipient),
+        ]
+    }
+
+    fn recipient(&self) -> Option<&[u8]> {
+        self.flag.then_some(&self.contexts[1])
+    }
+
+    fn supply(&self) -> Supply {
+        match self.flag {
+            true => Supply::Made,
+            false => Supply::Prepared,
+        }
+    }
+
+    /// At least one of each kind.
     fn commands(&self) -> Vec<Command<'_>> {
-        let (context, ciphertext) = (&self.contexts[0][..], &self.blob[..]);
-        let (region, label, sealed) = (&self.region, context, ciphertext);
-        vec![
+        let mut commands = self.sealing_commands();
+        commands.extend(self.using_commands());
+        commands.extend(self.making_commands());
+        commands.extend(self.server_commands());
+        commands
+    }
+
+    fn sealing_commands(&self) -> Vec<Command<'_>> {
+        let ciphertext = &self.blob[..];
+        let mut commands = vec![
             Command::Encrypt {
-                key: self.key(0),
-                context,
+                cipher: self.cipher(0),
                 plaintext: &self.plaintext,
             },
             Command::Decrypt {
-                key: self.key(0),
-                context,
+                cipher: self.cipher(0),
                 ciphertext,
+                recipient: self.recipient(),
             },
             Command::ReEncrypt {
-                source: self.key(0),
-                source_context: context,
+                source: self.cipher(0),
                 ciphertext,
-                destination: self.key(1),
-                destination_context: &self.contexts[1],
-            },
-            Command::GenerateDataKey {
-                key: self.key(0),
-                context,
-                length: self.length,
-                with_plaintext: self.flag,
+                destination: self.cipher(1),
             },
             Command::GenerateRandom {
                 length: self.length,
+                recipient: self.recipient(),
             },
+        ];
+        for delivery in self.deliveries() {
+            commands.push(Command::GenerateDataKey {
+                key: self.key(0),
+                context: &self.contexts[0],
+                length: self.length,
+                delivery,
+            });
+            commands.push(Command::GenerateKeyPair {
+                key: self.key(0),
+                context: &self.contexts[0],
+                spec: self.bindings[1].spec,
+                delivery,
+                supply: self.supply(),
+            });
+        }
+        commands
+    }
+
+    fn using_commands(&self) -> Vec<Command<'_>> {
+        let (key, message) = (self.key(0), &self.blob[..]);
+        vec![
+            Command::Sign {
+                key,
+                algorithm: self.signing,
+                message_type: self.message_type,
+                message,
+            },
+            Command::Verify {
+                key,
+                algorithm: self.signing,
+                message_type: self.message_type,
+                message,
+                signature: &self.contexts[0],
+            },
+            Command::GenerateMac {
+                key,
+                algorithm: self.mac,
+                message,
+            },
+            Command::VerifyMac {
+                key,
+                algorithm: self.mac,
+                message,
+                mac: &self.contexts[0],
+            },
+            Command::DeriveSharedSecret {
+                key,
+                public_key: &self.blob,
+                recipient: self.recipient(),
+            },
+            Command::Encapsulate { key },
+            Command::Decapsulate {
+                key,
+                ciphertext: &self.blob,
+            },
+        ]
+    }
+
+    fn making_commands(&self) -> Vec<Command<'_>> {
+        let binding = &self.bindings[0];
+        vec![
             Command::GenerateKey {
-                binding: &self.bindings[0],
+                binding,
+                supply: self.supply(),
             },
+            Command::PrepareImport {
+                target: binding,
+                algorithm: self.wrapping,
+                wrapping_spec: self.wrapping_spec,
+                valid_to: self.moment,
+                supply: self.supply(),
+            },
+            Command::ImportKey {
+                target: binding,
+                token: &self.blob,
+                now: self.moment,
+                encrypted: &self.contexts[0],
+            },
+            Command::ExportKey {
+                key: self.key(0),
+                to: &self.region,
+            },
+            Command::AdoptKey {
+                binding,
+                from: &self.region,
+                transport: &self.blob,
+            },
+        ]
+    }
+
+    fn server_commands(&self) -> Vec<Command<'_>> {
+        let (region, label, sealed) = (&self.region, &self.contexts[0][..], &self.blob[..]);
+        vec![
             Command::SealSecret {
                 region,
                 label,
@@ -147,35 +294,72 @@ impl Parts {
             digest: [0x5a; 16],
         };
         let again = || Plaintext::new(self.plaintext.expose().to_vec());
-        let replies = vec![
-            Ok(Reply::Ciphertext(self.blob.clone())),
+        let blob = || self.blob.clone();
+        let mut replies = vec![
+            Ok(Reply::Ciphertext(blob())),
             Ok(Reply::Plaintext(again())),
-            Ok(Reply::DataKey {
-                ciphertext: self.blob.clone(),
-                plaintext: None,
+            Ok(Reply::Enveloped(blob())),
+            Ok(Reply::Signature(blob())),
+            Ok(Reply::Encapsulated {
+                ciphertext: blob(),
+                secret: again(),
             }),
-            Ok(Reply::DataKey {
-                ciphertext: self.blob.clone(),
-                plaintext: Some(again()),
+            Ok(Reply::ImportParameters {
+                public_key: self.contexts[0].clone(),
+                token: blob(),
             }),
-            Ok(Reply::NewKey {
+            Ok(Reply::Sealed(blob())),
+            Ok(Reply::Done),
+        ];
+        for public_key in [None, Some(self.contexts[0].clone())] {
+            replies.push(Ok(Reply::NewKey {
                 material_id: MaterialId::parse(&"0f".repeat(32)).unwrap(),
                 wrapped: self.wrapped[0].clone(),
-            }),
-            Ok(Reply::Sealed(self.blob.clone())),
-            Ok(Reply::Done),
-            Err(Refusal::InvalidCiphertext),
-            Err(Refusal::WrappedKeyDamaged),
-            Err(Refusal::WrongUsage),
-            Err(Refusal::InvalidArgument),
-            Err(Refusal::DomainMissing),
-            Err(Refusal::SealBroken),
-            Err(Refusal::UnsupportedSpec),
-        ];
+                public_key,
+            }));
+        }
+        for delivered in 0..3 {
+            let plaintext = || match delivered {
+                0 => Delivered::Withheld,
+                1 => Delivered::Clear(again()),
+                _ => Delivered::Enveloped(self.contexts[1].clone()),
+            };
+            replies.push(Ok(Reply::DataKey {
+                ciphertext: blob(),
+                plaintext: plaintext(),
+            }));
+            replies.push(Ok(Reply::KeyPair {
+                ciphertext: blob(),
+                plaintext: plaintext(),
+                public_key: self.contexts[0].clone(),
+            }));
+        }
+        replies.extend(REFUSALS.map(Err));
         let outcome = |result| Outcome { result, receipt };
         replies.into_iter().map(outcome).collect()
     }
 }
+
+/// In the order of their codes, which begin with 1.
+const REFUSALS: [Refusal; 17] = [
+    Refusal::InvalidCiphertext,
+    Refusal::WrappedKeyDamaged,
+    Refusal::WrongUsage,
+    Refusal::InvalidArgument,
+    Refusal::DomainMissing,
+    Refusal::SealBroken,
+    Refusal::UnsupportedSpec,
+    Refusal::NonePrepared,
+    Refusal::SignatureInvalid,
+    Refusal::MacInvalid,
+    Refusal::PublicKeyInvalid,
+    Refusal::PlaintextTooLong,
+    Refusal::RecipientInvalid,
+    Refusal::ImportTokenInvalid,
+    Refusal::ImportTokenExpired,
+    Refusal::MaterialInvalid,
+    Refusal::TransportBroken,
+];
 
 /// The command, with its plaintext shown: equal texts, equal commands.
 fn shown(command: &Command<'_>) -> String {
@@ -190,7 +374,13 @@ fn shown(command: &Command<'_>) -> String {
 fn shown_outcome(outcome: &Outcome) -> String {
     let secret = match &outcome.result {
         Ok(Reply::Plaintext(plaintext)) => Some(plaintext.expose()),
-        Ok(Reply::DataKey { plaintext, .. }) => plaintext.as_ref().map(Plaintext::expose),
+        Ok(Reply::Encapsulated { secret, .. }) => Some(secret.expose()),
+        Ok(Reply::DataKey { plaintext, .. } | Reply::KeyPair { plaintext, .. }) => {
+            match plaintext {
+                Delivered::Clear(plaintext) => Some(plaintext.expose()),
+                _ => None,
+            }
+        }
         _ => None,
     };
     format!("{outcome:?} {secret:?}")
@@ -256,6 +446,44 @@ proptest! {
                 prop_assert_eq!(framed(&again), &frame[..]);
             }
         }
+    }
+
+    #[test]
+    fn the_encoding_of_answers_is_canonical(parts in parts(), at in any::<proptest::sample::Index>(), flip in 1_u8..) {
+        for outcome in parts.outcomes() {
+            let mut out = Vec::new();
+            encode_outcome(&outcome, FrameId(3), &mut out).unwrap();
+            let mut frame = framed(&out).to_vec();
+            let at = at.index(frame.len());
+            frame[at] ^= flip;
+            if let Ok((id, decoded)) = decode_outcome(&frame) {
+                let mut again = Vec::new();
+                encode_outcome(&decoded, id, &mut again).unwrap();
+                prop_assert_eq!(framed(&again), &frame[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_frame_is_among_those_tested(parts in parts()) {
+        let kinds = |encoded: Vec<Vec<u8>>| -> Vec<u8> {
+            let mut kinds: Vec<u8> = encoded.iter().map(|out| framed(out)[8]).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            kinds
+        };
+        let commands = parts.commands().iter().map(|command| {
+            let mut out = Vec::new();
+            encode_command(command, FrameId(0), &mut out).unwrap();
+            out
+        }).collect();
+        prop_assert_eq!(kinds(commands), (1..=22).collect::<Vec<u8>>());
+        let outcomes = parts.outcomes().iter().map(|outcome| {
+            let mut out = Vec::new();
+            encode_outcome(outcome, FrameId(0), &mut out).unwrap();
+            out
+        }).collect();
+        prop_assert_eq!(kinds(outcomes), (0x80..=0x8b).collect::<Vec<u8>>());
     }
 
     #[test]
@@ -332,14 +560,35 @@ fn a_binding_has_these_bytes_in_version_one() {
 }
 
 #[test]
-fn frames_have_these_bytes_in_version_one() {
+fn frames_have_these_bytes_in_version_two() {
     let mut out = Vec::new();
     encode_hello(&mut out).unwrap();
-    let command = Command::GenerateRandom { length: 0x0102 };
+    let command = Command::GenerateRandom {
+        length: 0x0102,
+        recipient: Some(b"rec"),
+    };
     encode_command(&command, FrameId(0x0a0b), &mut out).unwrap();
-    let golden = b"\0\0\0\x0f\0\0\0\0\0\0\0\0\0KSWL\0\x01\
-        \0\0\0\x0b\0\0\0\0\0\0\x0a\x0b\x05\x01\x02";
+    let golden = b"\0\0\0\x0f\0\0\0\0\0\0\0\0\0KSWL\0\x02\
+        \0\0\0\x13\0\0\0\0\0\0\x0a\x0b\x05\x01\x02\x01\0\0\0\x03rec";
     assert_eq!(out, golden);
+}
+
+#[test]
+fn refusals_keep_their_numbers() {
+    for (number, refusal) in (1..).zip(REFUSALS) {
+        let outcome = Outcome {
+            result: Err(refusal),
+            receipt: Receipt {
+                epoch: 1,
+                lane: 0,
+                counter: 1,
+                digest: [0; 16],
+            },
+        };
+        let mut out = Vec::new();
+        encode_outcome(&outcome, FrameId(1), &mut out).unwrap();
+        assert_eq!(out.last(), Some(&number), "{refusal}");
+    }
 }
 
 #[test]
@@ -349,7 +598,7 @@ fn a_greeting_of_another_version_is_told_from_nonsense() {
     let frame = framed(&out).to_vec();
     assert_eq!(check_hello(&frame), Ok(()));
     let mut other = frame.clone();
-    *other.last_mut().unwrap() = 2;
+    *other.last_mut().unwrap() = 1;
     assert_eq!(check_hello(&other), Err(ProtocolError::WrongVersion));
     assert_eq!(open(&frame).unwrap().1, 0);
     assert_eq!(
@@ -406,12 +655,17 @@ fn the_largest_fields_fit_and_larger_ones_leave_the_buffer_alone() {
         wrapped: &wrapped,
     };
     let (context, blob) = (vec![2; CONTEXT_MAX_BYTES], vec![3; FIELD_MAX_BYTES]);
-    let largest = |context| Command::ReEncrypt {
-        source: key,
-        source_context: context,
-        ciphertext: &blob,
-        destination: key,
-        destination_context: context,
+    let largest = |context| {
+        let cipher = Cipher {
+            key,
+            algorithm: EncryptionAlgorithm::SymmetricDefault,
+            context,
+        };
+        Command::ReEncrypt {
+            source: cipher,
+            ciphertext: &blob,
+            destination: cipher,
+        }
     };
     let mut stream = Vec::new();
     encode_command(&largest(&context), FrameId(1), &mut stream).unwrap();

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use keystead_types::{AccountId, Hex32, KeyId, Region};
+use keystead_types::{AccountId, Hex32, KeyId, Plaintext, Region};
 
 use super::ProtocolError;
-use crate::limits::{FRAME_MAX_BYTES, REGION_MAX_BYTES};
+use crate::limits::{FIELD_MAX_BYTES, FRAME_MAX_BYTES, REGION_MAX_BYTES};
 
 /// Where encoded bytes go: a buffer, or a count of them.
 pub(crate) trait Sink {
@@ -41,6 +41,19 @@ pub(crate) fn put_bytes(
     out.put(&len.to_be_bytes());
     out.put(bytes);
     Ok(())
+}
+
+/// Writes a flag and, if there are any, the bytes. Errors: longer than `max`.
+pub(crate) fn put_optional(
+    out: &mut impl Sink,
+    bytes: Option<&[u8]>,
+    max: usize,
+) -> Result<(), ProtocolError> {
+    out.put(&[u8::from(bytes.is_some())]);
+    match bytes {
+        Some(bytes) => put_bytes(out, bytes, max),
+        None => Ok(()),
+    }
 }
 
 /// Writes a length (u8) and the Region's name.
@@ -152,6 +165,19 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
+    /// A flag and, if it says so, [`Reader::bytes`].
+    pub(crate) fn optional(&mut self, max: usize) -> Result<Option<&'a [u8]>, ProtocolError> {
+        Ok(match self.boolean()? {
+            true => Some(self.bytes(max)?),
+            false => None,
+        })
+    }
+
+    /// The value of a stable number.
+    pub(crate) fn code<T>(&mut self, of: impl FnOnce(u8) -> Option<T>) -> Result<T, ProtocolError> {
+        of(self.u8()?).ok_or(ProtocolError::UnknownValue)
+    }
+
     pub(crate) fn region(&mut self) -> Result<Region, ProtocolError> {
         let len = usize::from(self.u8()?);
         if len > REGION_MAX_BYTES {
@@ -207,6 +233,11 @@ impl<'a> Reader<'a> {
             Err(ProtocolError::TrailingBytes)
         }
     }
+}
+
+/// Takes bytes and copies them into wiped memory.
+pub(super) fn read_plaintext(reader: &mut Reader<'_>) -> Result<Plaintext, ProtocolError> {
+    Ok(Plaintext::new(reader.bytes(FIELD_MAX_BYTES)?.to_vec()))
 }
 
 /// Places of the hex digits in a UUID's text.

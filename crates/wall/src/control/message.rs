@@ -18,6 +18,7 @@ pub(crate) enum ToChild {
         root: RootConfig,
         domains: u16,
         lanes: u16,
+        prepared_keys: u16,
     },
     Domain(SealedDomain),
     /// Comes with the socket.
@@ -48,6 +49,7 @@ const ROOT_KEY_FILE: u8 = 1;
 const ROOT_EPHEMERAL: u8 = 2;
 const LANE_FAST: u8 = 1;
 const LANE_SLOW: u8 = 2;
+const LANE_MAKING: u8 = 3;
 
 impl ToChild {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, ProtocolError> {
@@ -57,6 +59,7 @@ impl ToChild {
                 root,
                 domains,
                 lanes,
+                prepared_keys,
             } => {
                 out.put(&[START]);
                 out.put(&PROTOCOL_VERSION.to_be_bytes());
@@ -69,6 +72,7 @@ impl ToChild {
                 }
                 out.put(&domains.to_be_bytes());
                 out.put(&lanes.to_be_bytes());
+                out.put(&prepared_keys.to_be_bytes());
             }
             Self::Domain(SealedDomain { region, sealed }) => {
                 out.put(&[DOMAIN]);
@@ -79,6 +83,7 @@ impl ToChild {
                 let kind = match kind {
                     Lane::Fast => LANE_FAST,
                     Lane::Slow => LANE_SLOW,
+                    Lane::Making => LANE_MAKING,
                 };
                 out.put(&[LANE, kind]);
                 out.put(&number.to_be_bytes());
@@ -102,6 +107,7 @@ impl ToChild {
                     root: read_root(&mut reader)?,
                     domains: reader.u16()?,
                     lanes: reader.u16()?,
+                    prepared_keys: reader.u16()?,
                 }
             }
             DOMAIN => Self::Domain(SealedDomain {
@@ -112,6 +118,7 @@ impl ToChild {
                 kind: match reader.u8()? {
                     LANE_FAST => Lane::Fast,
                     LANE_SLOW => Lane::Slow,
+                    LANE_MAKING => Lane::Making,
                     _ => return Err(ProtocolError::UnknownValue),
                 },
                 number: reader.u16()?,

@@ -62,6 +62,8 @@ pub struct Start {
     pub domains: Vec<SealedDomain>,
     /// Lanes to serve.
     pub lanes: Vec<LaneSocket>,
+    /// RSA keys of each size to keep ready.
+    pub prepared_keys: u16,
 }
 
 /// Why the control channel does not work.
@@ -105,6 +107,7 @@ impl ControlChannel {
             root,
             domains: domain_count,
             lanes: lane_count,
+            prepared_keys,
         } = self.next()?.0
         else {
             return Err(ProtocolError::UnknownKind.into());
@@ -132,6 +135,7 @@ impl ControlChannel {
             root,
             domains,
             lanes,
+            prepared_keys,
         })
     }
 

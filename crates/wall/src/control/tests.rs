@@ -34,6 +34,7 @@ fn a_start_arrives_whole_with_working_sockets() {
             root: root.clone(),
             domains: 1,
             lanes: 1,
+            prepared_keys: 300,
         },
         None,
     );
@@ -47,6 +48,7 @@ fn a_start_arrives_whole_with_working_sockets() {
 
     let mut start = child.receive_start().unwrap();
     assert_eq!(start.root, root);
+    assert_eq!(start.prepared_keys, 300);
     assert_eq!(start.domains, [domain]);
     let lane = start.lanes.first_mut().unwrap();
     assert_eq!((lane.kind, lane.number), (Lane::Slow, 9));
@@ -73,6 +75,7 @@ fn a_lane_without_a_socket_and_a_domain_with_one_are_refused() {
         root: RootConfig::Ephemeral,
         domains: 0,
         lanes: 1,
+        prepared_keys: 0,
     };
     let (ours, child) = channel();
     tell(&ours, &start, None);
@@ -102,6 +105,7 @@ fn every_message_refuses_truncation_and_extension() {
             },
             domains: 3,
             lanes: 4,
+            prepared_keys: 5,
         },
         ToChild::Domain(SealedDomain {
             region: Region::parse("us-gov-west-1").unwrap(),
@@ -110,6 +114,10 @@ fn every_message_refuses_truncation_and_extension() {
         ToChild::Lane {
             kind: Lane::Fast,
             number: 2,
+        },
+        ToChild::Lane {
+            kind: Lane::Making,
+            number: 3,
         },
         ToChild::Ping(1),
     ];

@@ -11,9 +11,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::{Reconnector, SupervisorError, SupervisorTiming};
 use crate::Lane;
-use crate::client::LanePair;
+use crate::client::LaneSockets;
 use crate::control::{ControlError, FromChild, RootConfig, SealedDomain, ToChild};
 use crate::control::{pair, receive, send};
+use crate::limits::LANES_PER_WORKER;
 
 /// How often an ending process is looked at.
 const END_POLL: Duration = Duration::from_millis(10);
@@ -22,6 +23,7 @@ const END_POLL: Duration = Duration::from_millis(10);
 pub(super) struct Launcher {
     pub(super) command: Command,
     pub(super) root: RootConfig,
+    pub(super) prepared_keys: u16,
     pub(super) timing: SupervisorTiming,
     pub(super) reconnectors: Vec<Reconnector>,
 }
@@ -40,7 +42,7 @@ impl Launcher {
     pub(super) fn launch(
         &mut self,
         domains: &[SealedDomain],
-    ) -> Result<(Running, Vec<LanePair>), SupervisorError> {
+    ) -> Result<(Running, Vec<LaneSockets>), SupervisorError> {
         let deadline = Instant::now() + self.timing.start_deadline;
         let (control, theirs) = pair().map_err(SupervisorError::Spawn)?;
         // A child that does not read must not hold the supervisor for ever.
@@ -77,9 +79,9 @@ impl Launcher {
     }
 
     /// Gives the workers their lanes.
-    pub(super) fn connect(&self, lanes: Vec<LanePair>) {
-        for (reconnector, pair) in self.reconnectors.iter().zip(lanes) {
-            reconnector.connect(pair);
+    pub(super) fn connect(&self, lanes: Vec<LaneSockets>) {
+        for (reconnector, sockets) in self.reconnectors.iter().zip(lanes) {
+            reconnector.connect(sockets);
         }
     }
 
@@ -87,27 +89,32 @@ impl Launcher {
         &self,
         control: &OwnedFd,
         domains: &[SealedDomain],
-    ) -> Result<Vec<LanePair>, SupervisorError> {
+    ) -> Result<Vec<LaneSockets>, SupervisorError> {
         let count = |count: usize| {
             u16::try_from(count).map_err(|_| SupervisorError::Invalid("lanes or domains"))
         };
+        let per_worker = usize::from(LANES_PER_WORKER);
         let start = ToChild::Start {
             root: self.root.clone(),
             domains: count(domains.len())?,
-            lanes: count(self.reconnectors.len().saturating_mul(2))?,
+            lanes: count(per_worker.saturating_mul(self.reconnectors.len()))?,
+            prepared_keys: self.prepared_keys,
         };
         tell(control, &start, None)?;
         for domain in domains {
             tell(control, &ToChild::Domain(domain.clone()), None)?;
         }
-        let mut pairs = Vec::with_capacity(self.reconnectors.len());
-        for number in (0..=u16::MAX).step_by(2).take(self.reconnectors.len()) {
-            pairs.push(LanePair {
+        let mut lanes = Vec::with_capacity(self.reconnectors.len());
+        // Fewer than `WORKERS_MAX` workers: the numbers do not come near their end.
+        let numbers = (0..u16::MAX - 2).step_by(per_worker);
+        for number in numbers.take(self.reconnectors.len()) {
+            lanes.push(LaneSockets {
                 fast: send_lane(control, Lane::Fast, number)?,
                 slow: send_lane(control, Lane::Slow, number + 1)?,
+                making: send_lane(control, Lane::Making, number + 2)?,
             });
         }
-        Ok(pairs)
+        Ok(lanes)
     }
 }
 

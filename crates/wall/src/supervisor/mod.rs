@@ -28,8 +28,10 @@ pub struct SupervisorConfig {
     pub root: RootConfig,
     /// Domain keys to open.
     pub domains: Vec<SealedDomain>,
-    /// Workers of the front end, 1 to [`limits::WORKERS_MAX`]; each has a lane of both kinds.
+    /// Workers of the front end, 1 to [`limits::WORKERS_MAX`]; each has a lane of each kind.
     pub workers: u16,
+    /// RSA keys of each size that the HSM process keeps ready; 0 for none.
+    pub prepared_keys: u16,
     /// How long to wait for what.
     pub timing: SupervisorTiming,
 }
@@ -138,6 +140,7 @@ impl Supervisor {
         let launcher = child::Launcher {
             command: config.command,
             root: config.root,
+            prepared_keys: config.prepared_keys,
             timing: config.timing,
             reconnectors,
         };

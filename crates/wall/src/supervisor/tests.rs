@@ -68,6 +68,11 @@ fn answer(command: &WallCommand<'_>, domains: &[SealedDomain]) -> Result<Reply, 
     }
 }
 
+const RANDOM: WallCommand<'static> = WallCommand::GenerateRandom {
+    length: 1,
+    recipient: None,
+};
+
 fn config(role: &str, root: RootConfig) -> SupervisorConfig {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "supervisor::tests::child", "--ignored"]);
@@ -80,6 +85,7 @@ fn config(role: &str, root: RootConfig) -> SupervisorConfig {
             sealed: vec![1],
         }],
         workers: 2,
+        prepared_keys: 0,
         timing: SupervisorTiming {
             ping_interval: Duration::from_millis(50),
             ping_deadline: Duration::from_secs(2),
@@ -115,7 +121,7 @@ async fn open(name: &str, sealed: u8) -> Result<Result<Reply, Refusal>, WallErro
 /// Waits until a fast command is answered; gives the receipt's lane.
 async fn until_served() -> u16 {
     loop {
-        let call = WallClient.call(WallCommand::GenerateRandom { length: 1 });
+        let call = WallClient.call(RANDOM);
         match call.await {
             Ok(outcome) => return outcome.receipt.lane,
             Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
@@ -180,7 +186,7 @@ fn a_killed_process_is_replaced_and_gets_all_domains() {
             ));
         });
     }
-    assert_eq!(lanes, [0, 2], "each worker has lanes of its own");
+    assert_eq!(lanes, [0, 3], "each worker has lanes of its own");
     supervisor.shutdown();
 }
 
@@ -195,7 +201,7 @@ fn a_stopped_process_times_out_and_is_replaced() {
         let _worker = Worker::enter_with(ports.into_iter().next().unwrap(), settings).unwrap();
         until_served().await;
         stop(&supervisor);
-        let call = WallClient.call(WallCommand::GenerateRandom { length: 1 });
+        let call = WallClient.call(RANDOM);
         assert!(matches!(call.await, Err(WallError::TimedOut)));
         until_served().await;
         assert_eq!(supervisor.restarts(), 1);
