@@ -30,8 +30,8 @@ pub const SECRET_MAX_BYTES: usize = 1024;
 pub const LABEL_MAX_BYTES: usize = 512;
 /// Domain keys that one process holds, over all Regions. Source: Keystead's own; bounds the arena.
 pub const DOMAIN_KEYS_MAX: usize = 1024;
-/// Most lanes of one process. Source: the wall, two lanes for each of its workers.
-pub const LANES_MAX: usize = 2 * keystead_wall::limits::WORKERS_MAX as usize;
+/// Most lanes of one process. Source: the wall, three lanes for each of its workers.
+pub const LANES_MAX: usize = 3 * keystead_wall::limits::WORKERS_MAX as usize;
 
 /// A small slot of the arena, bytes: two derived keys. Source: Keystead's own.
 pub const SMALL_SLOT_BYTES: usize = 64;
