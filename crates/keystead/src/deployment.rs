@@ -111,6 +111,7 @@ impl Deployment {
             },
             domains,
             workers: ports,
+            prepared_keys: 4,
             timing: SupervisorTiming::default(),
         })
         .map_err(|error| error.to_string())?;
