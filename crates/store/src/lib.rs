@@ -22,8 +22,8 @@ pub use backend::{
     Backend, Batch, BoxFuture, Condition, Entry, GetResult, Range, Revision, ScanPage, StoreError,
     Write,
 };
-pub use change::{Change, Expect};
+pub use change::{Change, Expect, TooManyGrants};
 pub use check::{Refused, check_scan};
-pub use layout::{Due, DueKind, Meta};
+pub use layout::{Due, DueKind, GrantPlace, Meta};
 pub use migrate::{MigrateError, Migrated, SCHEMA_VERSION, migrate};
 pub use view::{OutboxEntry, Records, Versioned};

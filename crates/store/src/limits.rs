@@ -6,10 +6,18 @@ pub const KEY_MAX_BYTES: usize = 1024;
 /// Longest value of a pair, bytes. Source: ours; a key record with a full policy, all tags and
 /// 100 materials of RSA-4096 stays below it.
 pub const VALUE_MAX_BYTES: usize = 1 << 20;
-/// Writes and conditions of one batch, each. Source: ours; deleting a key with far more aliases
-/// than the quota of 50 fits.
-pub const BATCH_MAX_ITEMS: usize = 4096;
+/// Writes and conditions of one batch, each. Source: ours; deleting a key with
+/// [`GRANTS_PER_REMOVAL`] grants (4 entries each) and far more aliases than the quota of 50 (2
+/// each) fits.
+pub const BATCH_MAX_ITEMS: usize = 8192;
+/// Most grants that go together with their key. Source: ours.
+pub const GRANTS_PER_REMOVAL: usize = 1000;
 /// Most entries of one scan. Source: the contract of `Backend::scan`.
 pub const SCAN_MAX_ENTRIES: usize = 10_000;
 /// Times that an alias that moves meanwhile is resolved anew. Source: ours.
 pub const ALIAS_READ_ATTEMPTS: usize = 8;
+/// Times that a grant that is replaced meanwhile is looked up anew. Source: ours.
+pub const GRANT_READ_ATTEMPTS: usize = 8;
+/// Times that usage records are written anew because one of their keys changed meanwhile.
+/// Source: ours.
+pub const USAGE_WRITE_ATTEMPTS: usize = 8;

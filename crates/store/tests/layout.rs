@@ -33,7 +33,7 @@ fn due() -> impl Strategy<Value = Due> {
         Just(i64::MAX),
         1_700_000_000_000..1_700_000_000_004_i64,
     ];
-    let kind = prop_oneof![Just(DueKind::Deletion), Just(DueKind::Rotation)];
+    let kind = prop::sample::select(DueKind::ALL);
     (moment, account(), key_id(), kind).prop_map(|(millis, account, key_id, kind)| Due {
         due: Timestamp::from_millis(millis),
         account,

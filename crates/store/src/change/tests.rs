@@ -8,9 +8,10 @@ use keystead_types::{
 };
 
 use super::*;
+use crate::layout::DueKind;
 use crate::memory::MemoryBackend;
 use crate::records::{Deletion, RotationSetting};
-use crate::{Backend, Records, layout};
+use crate::{Backend, Batch, Records, Write, layout};
 
 fn account(number: u64) -> AccountId {
     AccountId::from_number(number).unwrap()
@@ -40,10 +41,11 @@ fn key(n: u8) -> KeyRecord {
         description: String::new(),
         created: at(0),
         deletion: None,
-        multi_region: false,
+        multi_region: None,
         policy: String::new(),
         tags: vec![],
         materials: vec![],
+        public_key: None,
         rotation: None,
         on_demand_rotations: 0,
     }

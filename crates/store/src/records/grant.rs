@@ -2,6 +2,8 @@
 
 use keystead_types::{AccountId, GrantId, GrantOperation, KeyId, Timestamp};
 
+use crate::layout::GrantPlace;
+
 /// A grant on a key. Source: KMS model, `GrantListEntry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantRecord {
@@ -25,6 +27,23 @@ pub struct GrantRecord {
     pub issuing_account: AccountId,
     /// When it was created.
     pub created: Timestamp,
+    /// SHA-256 of what CreateGrant compares when a request with a name is repeated, as the caller
+    /// made it; none for a grant without a name. At most one grant of a key has it.
+    pub fingerprint: Option<[u8; 32]>,
+    /// SHA-256 of the retiring party's [`digest_input`](GrantParty::digest_input), as the caller
+    /// made it: present exactly when `retiring` is.
+    pub retiring_digest: Option<[u8; 32]>,
+}
+
+impl GrantRecord {
+    /// Which grant it is.
+    pub fn place(&self) -> GrantPlace {
+        GrantPlace {
+            account: self.account,
+            key_id: self.key_id,
+            grant_id: self.grant_id,
+        }
+    }
 }
 
 /// A principal of a grant.
@@ -34,6 +53,39 @@ pub enum GrantParty {
     Principal(String),
     /// `GranteeServicePrincipal` or `RetiringServicePrincipal`.
     Service(String),
+}
+
+impl GrantParty {
+    /// What is hashed to find the grants that a party may retire: a byte for its kind (1
+    /// principal, 2 service), then its text.
+    pub fn digest_input(&self) -> Vec<u8> {
+        let mut input = vec![self.kind_code()];
+        input.extend_from_slice(self.text().as_bytes());
+        input
+    }
+
+    /// Stored number of its kind, stable.
+    pub(super) fn kind_code(&self) -> u8 {
+        match self {
+            Self::Principal(_) => 1,
+            Self::Service(_) => 2,
+        }
+    }
+
+    /// The ARN or the service's name.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Principal(text) | Self::Service(text) => text,
+        }
+    }
+
+    pub(super) fn from_code(code: u8, text: String) -> Option<Self> {
+        match code {
+            1 => Some(Self::Principal(text)),
+            2 => Some(Self::Service(text)),
+            _ => None,
+        }
+    }
 }
 
 /// The conditions of a grant. Source: KMS model, `GrantConstraints`.

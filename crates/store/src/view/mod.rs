@@ -1,13 +1,15 @@
 //! Records: the typed view of a backend.
 
+mod apply;
+mod grant;
+
 use std::sync::Arc;
 
 use keystead_types::{AccessKeyId, AccountId, AliasName, KeyId, RequestId, Timestamp};
 
-use crate::change::{Change, Known, compile};
 use crate::layout::{self, Due, Meta};
 use crate::limits::{ALIAS_READ_ATTEMPTS, SCAN_MAX_ENTRIES};
-use crate::records::{AliasRecord, CredentialRecord, KeyRecord};
+use crate::records::{AliasRecord, CredentialRecord, KeyRecord, UsageRecord};
 use crate::{Backend, Entry, Range, Revision, StoreError};
 
 /// A record and the revision of the commit that last wrote it.
@@ -15,7 +17,7 @@ use crate::{Backend, Entry, Range, Revision, StoreError};
 pub struct Versioned<T> {
     /// The record.
     pub value: T,
-    /// When it was last written; a [`Change`] names it as its condition.
+    /// When it was last written; a [`Change`](crate::Change) names it as its condition.
     pub modified: Revision,
 }
 
@@ -170,6 +172,18 @@ impl Records {
         self.count(layout::keys_of(account, None), at_most).await
     }
 
+    /// The last use of a key.
+    pub async fn usage(
+        &self,
+        account: AccountId,
+        key_id: KeyId,
+    ) -> Result<Option<UsageRecord>, StoreError> {
+        let entry = self.one(layout::usage(account, key_id)).await?;
+        entry
+            .map(|entry| UsageRecord::decode(&entry.value))
+            .transpose()
+    }
+
     /// What is due at `now` or before, earliest first, at most `limit` (1–10,000), and whether
     /// there is more. Only what the key's state allows is listed.
     pub async fn due_before(
@@ -256,49 +270,6 @@ impl Records {
         Ok((records.collect::<Result<_, StoreError>>()?, page.more))
     }
 
-    /// Applies changes together; when it returns `Ok` they are durable and every later read
-    /// sees them.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when an entry is not the one that a change was decided on:
-    /// nothing has happened; read again and decide anew. [`StoreError::Failed`] also when the
-    /// changes contradict each other.
-    pub async fn apply(&self, changes: Vec<Change>) -> Result<Revision, StoreError> {
-        let known = self.read_for(&changes).await?;
-        let batch = compile(&changes, &known)?;
-        self.backend.commit(batch).await
-    }
-
-    async fn read_for(&self, changes: &[Change]) -> Result<Known, StoreError> {
-        let mut known = Known::default();
-        let mut keys = Vec::new();
-        changes.iter().for_each(|change| change.reads(&mut keys));
-        if keys.is_empty() {
-            return Ok(known);
-        }
-        let (_, entries) = self.backend.get(keys).await?;
-        let entries = entries.into_iter().flatten();
-        known.entries = entries.map(|entry| (entry.key.clone(), entry)).collect();
-        // After the guards of these keys have been read, not before: see `Draft::remove_key`.
-        for change in changes {
-            if let Change::RemoveKey {
-                account, key_id, ..
-            } = change
-            {
-                let (aliases, more) = self
-                    .aliases_of(*account, *key_id, None, SCAN_MAX_ENTRIES)
-                    .await?;
-                if more {
-                    return Err(StoreError::Corrupt(format!(
-                        "key {key_id} has more than {SCAN_MAX_ENTRIES} aliases"
-                    )));
-                }
-                known.aliases.insert((*account, *key_id), aliases);
-            }
-        }
-        Ok(known)
-    }
-
     async fn one(&self, key: Vec<u8>) -> Result<Option<Entry>, StoreError> {
         let (_, entries) = self.backend.get(vec![key]).await?;
         Ok(entries.into_iter().next().flatten())
@@ -371,6 +342,6 @@ fn decode_alias(
 }
 
 /// A record that stands where another belongs, as after a swap of rows.
-fn misplaced(what: &str) -> StoreError {
+pub(crate) fn misplaced(what: &str) -> StoreError {
     StoreError::Corrupt(format!("{what} in a place that is not its own"))
 }

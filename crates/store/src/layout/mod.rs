@@ -1,13 +1,21 @@
 //! Where each record stands in the ordered map: the only place that builds or reads keys.
 //!
 //! A key is a space byte and then components. All components but the last have a fixed width
-//! (account 12 bytes, key id 36, moment 8), so the bytes of one can never run into the next and
+//! (account 12 bytes, key id 36, moment 8, digest or grant id 32), so the bytes of one can never run into the next and
 //! a prefix of whole components never matches a longer component of somebody else. Numbers are
 //! big-endian, so byte order is their order. Described in `docs/formats/store.md`.
+
+mod grant;
 
 use keystead_types::{AccountId, AliasName, KeyId, RequestId, Timestamp};
 
 use crate::Range;
+
+pub use grant::{
+    GrantPlace, grant, grant_by_fingerprint, grant_by_id, grant_by_retiring, grant_guard,
+    grants_by_retiring, grants_of_key, parse_grant_by_id, parse_grant_by_retiring,
+    parse_grant_fingerprint,
+};
 
 /// First byte of a key: which kind of entry it is. Stable numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +31,18 @@ enum Space {
     AliasByKey = b'a',
     /// Account, key id → nothing; written whenever an alias of the key comes or goes.
     AliasGuard = b'g',
+    /// Account, key id, grant id → grant record.
+    Grant = b'G',
+    /// Digest of the retiring party, account, key id, grant id → nothing.
+    GrantByRetiring = b'r',
+    /// Account, key id, fingerprint → grant id.
+    GrantByFingerprint = b'f',
+    /// Grant id → account, key id.
+    GrantById = b'i',
+    /// Account, key id → nothing; written whenever a grant of the key comes.
+    GrantGuard = b'h',
+    /// Account, key id → usage record.
+    Usage = b'U',
     /// Moment, account, key id, kind → nothing.
     Due = b'D',
     /// Access key id → credential record.
@@ -79,13 +99,22 @@ pub enum DueKind {
     Deletion,
     /// Automatic rotation.
     Rotation,
+    /// Imported material expires.
+    Expiry,
+    /// Replicas must be brought in line with their primary key.
+    Sync,
 }
 
 impl DueKind {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Deletion, Self::Rotation, Self::Expiry, Self::Sync];
+
     fn code(self) -> u8 {
         match self {
             Self::Deletion => 1,
             Self::Rotation => 2,
+            Self::Expiry => 3,
+            Self::Sync => 4,
         }
     }
 }
@@ -153,6 +182,12 @@ pub fn alias_by_key(account: AccountId, key_id: KeyId, name: &AliasName) -> Vec<
 pub fn alias_guard(account: AccountId, key_id: KeyId) -> Vec<u8> {
     let (account, key_id) = (account.as_str(), key_id.as_str());
     key(Space::AliasGuard, &[account.as_bytes(), key_id.as_bytes()])
+}
+
+/// Key of the record of a key's last use.
+pub fn usage(account: AccountId, key_id: KeyId) -> Vec<u8> {
+    let (account, key_id) = (account.as_str(), key_id.as_str());
+    key(Space::Usage, &[account.as_bytes(), key_id.as_bytes()])
 }
 
 /// Key of an entry of the due index.
@@ -238,12 +273,12 @@ pub fn parse_due(bytes: &[u8]) -> Option<Due> {
     let (at, rest) = rest.split_first_chunk::<MOMENT_BYTES>()?;
     let (account, rest) = rest.split_at_checked(ACCOUNT_BYTES)?;
     let (key_id, kind) = rest.split_at_checked(KEY_ID_BYTES)?;
-    let kinds = [DueKind::Deletion, DueKind::Rotation];
+    let mut kinds = DueKind::ALL.iter().copied();
     Some(Due {
         due: moment_of(*at),
         account: parse_account(account)?,
         key_id: parse_key_id(key_id)?,
-        kind: kinds.into_iter().find(|one| kind == [one.code()])?,
+        kind: kinds.find(|one| kind == [one.code()])?,
     })
 }
 
