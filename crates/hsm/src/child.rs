@@ -9,7 +9,7 @@ use std::thread;
 
 use keystead_wall::control::ControlError;
 use keystead_wall::{
-    Command, ControlChannel, Handler, LaneSocket, Outcome, RootConfig, Start, serve_lane,
+    Command, ControlChannel, Handler, Lane, LaneSocket, Outcome, RootConfig, Start, serve_lane,
 };
 use thiserror::Error;
 
@@ -30,10 +30,10 @@ enum StartError {
     Core(#[from] CoreError),
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    #[error("no thread for a lane: {0}")]
+    #[error("cannot make a thread: {0}")]
     Thread(#[from] std::io::Error),
-    #[error("a lane ended during the start")]
-    LaneLost,
+    #[error("a thread ended during the start")]
+    ThreadLost,
 }
 
 /// Is the HSM process: receives its start over the control channel on standard input, opens root
@@ -75,6 +75,7 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
         root,
         domains,
         lanes,
+        prepared_keys,
     } = control.receive_start()?;
     let everything_locked = sandbox::lock_everything();
     let core = Arc::new(Core::new(&root_of(root, domains.is_empty()))?);
@@ -92,25 +93,64 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
             "this kernel has no Landlock; the system call filter stands alone",
         );
     }
-    let mut gates = Vec::with_capacity(lanes.len());
-    let (prepared, ready) = channel();
+    let mut threads = Threads::default();
     for lane in lanes {
         let lane_core = core.lane(lane.number)?;
-        let (gate, gated) = channel();
-        let prepared = prepared.clone();
-        thread::Builder::new()
-            .name(format!("lane-{}", lane.number))
-            .spawn(move || serve(lane, lane_core, &prepared, &gated))?;
-        gates.push(gate);
+        let name = format!("lane-{}", lane.number);
+        threads.spawn(name, lane.kind, move || serve(lane, lane_core))?;
     }
-    for _ in &gates {
-        ready.recv().map_err(|_| StartError::LaneLost)??;
+    if prepared_keys != 0 {
+        let core = Arc::clone(&core);
+        let keep_ready = move || keep_ready(&core, prepared_keys);
+        threads.spawn("preparing".to_owned(), Lane::Making, keep_ready)?;
     }
+    threads.await_ready()?;
     sandbox::close()?;
-    for gate in gates {
-        gate.send(()).map_err(|_| StartError::LaneLost)?;
-    }
+    threads.open_gates()?;
     Ok(control.ready(core.epoch())?)
+}
+
+/// Threads that are made before the sandbox closes, since none can be made after, and wait until
+/// it has.
+#[derive(Default)]
+struct Threads {
+    waiting: Vec<(Receiver<Result<(), SandboxError>>, Sender<()>)>,
+}
+
+impl Threads {
+    /// Makes a thread of that lane's priority that will do `work`.
+    fn spawn(
+        &mut self,
+        name: String,
+        priority: Lane,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (ready, readiness) = channel();
+        let (gate, gated) = channel();
+        thread::Builder::new().name(name).spawn(move || {
+            let set = sandbox::set_priority(priority);
+            if ready.send(set).is_ok() && gated.recv().is_ok() {
+                work();
+            }
+        })?;
+        self.waiting.push((readiness, gate));
+        Ok(())
+    }
+
+    /// Waits until all of them wait.
+    fn await_ready(&self) -> Result<(), StartError> {
+        for (readiness, _) in &self.waiting {
+            readiness.recv().map_err(|_| StartError::ThreadLost)??;
+        }
+        Ok(())
+    }
+
+    fn open_gates(self) -> Result<(), StartError> {
+        for (_, gate) in self.waiting {
+            gate.send(()).map_err(|_| StartError::ThreadLost)?;
+        }
+        Ok(())
+    }
 }
 
 /// A missing root key file is made only while nothing is sealed under the lost one.
@@ -140,16 +180,8 @@ impl Handler for Answering {
     }
 }
 
-/// One lane's thread: waits until the sandbox is closed, and then serves.
-fn serve(
-    lane: LaneSocket,
-    core: LaneCore,
-    prepared: &Sender<Result<(), SandboxError>>,
-    gate: &Receiver<()>,
-) {
-    if prepared.send(sandbox::set_priority(lane.kind)).is_err() || gate.recv().is_err() {
-        return;
-    }
+/// One lane's thread.
+fn serve(lane: LaneSocket, core: LaneCore) {
     match serve_lane(lane.socket, Answering(core)) {
         // The front end's worker is gone; the other lanes go on.
         Ok(()) => {}
@@ -161,6 +193,13 @@ fn serve(
             std::process::exit(i32::from(EXIT_BROKEN));
         }
     }
+}
+
+/// The thread of the lowest priority that keeps `count` RSA keys of each size ready.
+fn keep_ready(_core: &Core, _count: u16) {
+    // CALL SITE of `Core::start_preparing(count)`, once the pool exists: it is to do its work in
+    // this thread and return only when the process ends. The sandbox is closed here, so it can
+    // make no thread, open nothing and change no priority.
 }
 
 /// A line for the operator on standard error, which the parent's log inherits.

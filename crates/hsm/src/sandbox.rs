@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use keystead_wall::Lane;
+use keystead_wall::limits::MAKING_NICE;
 use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
@@ -89,11 +90,16 @@ pub(crate) fn leave_the_file_system() -> Result<Landlock, SandboxError> {
 pub(crate) fn set_priority(lane: Lane) -> Result<(), SandboxError> {
     match lane {
         Lane::Fast => Ok(()),
-        // On Linux, niceness belongs to the thread.
-        Lane::Slow => rustix::process::nice(SLOW_LANE_NICE)
-            .map(|_| ())
-            .map_err(at("priority")),
+        Lane::Slow => nice(SLOW_LANE_NICE),
+        Lane::Making => nice(MAKING_NICE),
     }
+}
+
+/// On Linux, niceness belongs to the thread.
+fn nice(by: i32) -> Result<(), SandboxError> {
+    rustix::process::nice(by)
+        .map(|_| ())
+        .map_err(at("priority"))
 }
 
 /// From here on no thread can get a new descriptor (not even one that the parent sends over the
