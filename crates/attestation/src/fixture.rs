@@ -2,10 +2,6 @@
 //!
 //! Under feature `fixture` only. Keys are made here, so unlike the rest of the crate this reads
 //! randomness. Everything panics instead of failing.
-#![expect(
-    clippy::expect_used,
-    reason = "for tests only: a fixture that cannot be made has nothing to go on with"
-)]
 
 mod chain;
 mod document;
