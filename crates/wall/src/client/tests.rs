@@ -2,14 +2,15 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use keystead_types::{Plaintext, Region};
+use keystead_types::{AccountId, Hex32, KeyId, KeySpec, KeyUsage, Origin, Plaintext, Region};
 use tokio::task::JoinSet;
 
 use super::*;
 use crate::codec::{
     CommandBuf, FrameBuffer, check_hello, decode_command, encode_hello, encode_outcome,
 };
-use crate::{Outcome, Receipt, Refusal, Reply, serve_lane};
+use crate::limits::HUNG_AFTER_TIMEOUTS;
+use crate::{KeyBinding, Outcome, Receipt, Refusal, Reply, Supply, serve_lane};
 
 const RECEIPT: Receipt = Receipt {
     epoch: 1,
@@ -343,6 +344,43 @@ fn a_silent_process_times_calls_out_and_counts_as_hung() {
         let patient = tokio::time::timeout(LONG, random(5));
         assert_eq!(length_of(patient.await.unwrap()), Ok(5));
         serving.await.unwrap();
+    });
+}
+
+#[test]
+fn late_makings_are_no_hang_but_a_broken_protocol_is() {
+    let (reconnector, port) = port();
+    let [fast, _slow, mut making] = connect_all(&reconnector);
+    serve(fast);
+    run(async {
+        let mut settings = WorkerSettings::default();
+        settings.making.deadline = Duration::from_millis(30);
+        let _worker = Worker::enter_with(port, settings).unwrap();
+        let binding = KeyBinding {
+            region: Region::parse("eu-west-1").unwrap(),
+            account: AccountId::parse("111122223333").unwrap(),
+            key_id: KeyId::from_random([1; 16]),
+            spec: KeySpec::Rsa2048,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            material_id: Hex32([0; 32]),
+        };
+        let make = || {
+            WallClient.call(Command::GenerateKey {
+                binding: &binding,
+                supply: Supply::Made,
+            })
+        };
+        let calls: Vec<_> = (0..HUNG_AFTER_TIMEOUTS + 1).map(|_| make()).collect();
+        for call in calls {
+            assert_eq!(length_of(call.await), Err(WallError::TimedOut));
+        }
+        assert!(!reconnector.is_hung());
+        assert_eq!(length_of(random(3).await), Ok(3));
+
+        making.write_all(&[0xff; 64]).unwrap();
+        assert_eq!(length_of(make().await), Err(WallError::Down));
+        assert!(reconnector.is_hung());
     });
 }
 

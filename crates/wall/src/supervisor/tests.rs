@@ -1,13 +1,17 @@
 //! The child of these tests is this test program itself, started to run [`child`] only.
 
 use std::path::Path;
+use std::sync::Condvar;
 use std::time::Instant;
 
+use keystead_types::{AccountId, Hex32, KeyId, KeySpec, KeyUsage, Origin};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
 use crate::client::{WallClient, Worker, WorkerSettings, worker_runtime};
-use crate::{Command as WallCommand, Hsm, Outcome, Receipt, Refusal, Reply, WallError};
+use crate::{
+    Command as WallCommand, Hsm, KeyBinding, Outcome, Receipt, Refusal, Reply, Supply, WallError,
+};
 use crate::{ControlChannel, serve_lane};
 
 const ROLE: &str = "KEYSTEAD_WALL_TEST_CHILD";
@@ -55,6 +59,9 @@ fn child() {
     control.serve_until_closed().unwrap();
 }
 
+/// Makes of `GenerateKey` wait for a `CreateDomain`.
+static MAY_END: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
 /// `OpenDomain` tells whether the child was started with that domain.
 fn answer(command: &WallCommand<'_>, domains: &[SealedDomain]) -> Result<Reply, Refusal> {
     match command {
@@ -64,6 +71,16 @@ fn answer(command: &WallCommand<'_>, domains: &[SealedDomain]) -> Result<Reply, 
             .map(|_| Reply::Done)
             .ok_or(Refusal::DomainMissing),
         WallCommand::GenerateRandom { .. } => Ok(Reply::Done),
+        WallCommand::CreateDomain { .. } => {
+            *MAY_END.0.lock().unwrap() = true;
+            MAY_END.1.notify_all();
+            Ok(Reply::Done)
+        }
+        WallCommand::GenerateKey { .. } => {
+            let closed = MAY_END.0.lock().unwrap();
+            drop(MAY_END.1.wait_while(closed, |may_end| !*may_end));
+            Ok(Reply::Done)
+        }
         _ => Err(Refusal::InvalidArgument),
     }
 }
@@ -129,6 +146,27 @@ async fn until_served() -> u16 {
     }
 }
 
+fn rsa_key() -> KeyBinding {
+    KeyBinding {
+        region: region("eu-west-1"),
+        account: AccountId::parse("111122223333").unwrap(),
+        key_id: KeyId::from_random([1; 16]),
+        spec: KeySpec::Rsa4096,
+        usage: KeyUsage::SignVerify,
+        origin: Origin::AwsKms,
+        material_id: Hex32([0; 32]),
+    }
+}
+
+fn make(
+    binding: &KeyBinding,
+) -> impl Future<Output = Result<Outcome, WallError>> + Send + Unpin + use<> {
+    WallClient.call(WallCommand::GenerateKey {
+        binding,
+        supply: Supply::Made,
+    })
+}
+
 fn signal(supervisor: &Supervisor, signal: Signal) {
     let id = i32::try_from(supervisor.process_id().unwrap()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
@@ -188,6 +226,59 @@ fn a_killed_process_is_replaced_and_gets_all_domains() {
     }
     assert_eq!(lanes, [0, 3], "each worker has lanes of its own");
     supervisor.shutdown();
+}
+
+#[test]
+fn a_long_making_delays_no_other_lane() {
+    let (supervisor, ports) = Supervisor::start(config("serves", anywhere())).unwrap();
+    worker_runtime().unwrap().block_on(async {
+        let second = ports.into_iter().nth(1).unwrap();
+        let _worker = Worker::enter(second).unwrap();
+        let binding = rsa_key();
+        let making = tokio::spawn(make(&binding));
+        for _ in 0..100 {
+            assert_eq!(until_served().await, 3);
+            assert!(matches!(open("eu-west-1", 1).await, Ok(Ok(Reply::Done))));
+        }
+        assert!(!making.is_finished());
+        let region = region("eu-west-1");
+        let release = WallClient.call(WallCommand::CreateDomain { region: &region });
+        assert_eq!(release.await.unwrap().receipt.lane, 4);
+        let made = making.await.unwrap().unwrap();
+        assert!(matches!(made.result, Ok(Reply::Done)));
+        assert_eq!(made.receipt.lane, 5);
+    });
+    assert_eq!(supervisor.restarts(), 0);
+    supervisor.shutdown();
+}
+
+#[test]
+fn the_end_of_the_process_fails_all_three_lanes() {
+    let (supervisor, ports) = Supervisor::start(config("serves", anywhere())).unwrap();
+    worker_runtime().unwrap().block_on(async {
+        let _worker = Worker::enter(ports.into_iter().next().unwrap()).unwrap();
+        until_served().await;
+        let (binding, region) = (rsa_key(), region("eu-west-1"));
+        stop(&supervisor);
+        let calls = [
+            tokio::spawn(WallClient.call(RANDOM)),
+            tokio::spawn(WallClient.call(WallCommand::OpenDomain {
+                region: &region,
+                sealed: &[1],
+            })),
+            tokio::spawn(make(&binding)),
+        ];
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        signal(&supervisor, Signal::KILL);
+        for call in calls {
+            assert_eq!(call.await.unwrap().err(), Some(WallError::Down));
+        }
+        until_served().await;
+        assert!(matches!(open("eu-west-1", 1).await, Ok(Ok(Reply::Done))));
+        let release = WallClient.call(WallCommand::CreateDomain { region: &region });
+        release.await.unwrap();
+        assert!(make(&binding).await.is_ok());
+    });
 }
 
 #[test]
