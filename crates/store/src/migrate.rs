@@ -140,6 +140,7 @@ fn version(number: u32, expect: Expect) -> Change {
 mod tests {
     use super::*;
     use crate::memory::{Fault, MemoryBackend};
+    use crate::records::KeyRecord;
     use crate::{Batch, Write};
 
     /// Appends a byte to the entry `log` unless it ends with it already.
@@ -227,6 +228,32 @@ mod tests {
                 "{skip} {fault:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_store_of_version_1_keeps_its_keys() {
+        let hex = include_str!("../tests/golden/key-plain.v1.hex").trim();
+        let byte = |at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap();
+        let value: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let expected = KeyRecord::decode(&value).unwrap();
+        let (account, key_id) = (expected.account, expected.key_id);
+        let key = layout::key_record(account, key_id);
+        let backend: Arc<dyn Backend> = Arc::new(at_version(1).await);
+        let (conditions, writes) = (vec![], vec![Write::Put { key, value }]);
+        backend.commit(Batch { conditions, writes }).await.unwrap();
+        assert_eq!(migrate(&backend).await.unwrap(), Migrated::From(1));
+        assert_eq!(migrate(&backend).await.unwrap(), Migrated::UpToDate);
+        let records = Records::new(backend);
+        let stored = records.key(account, key_id).await.unwrap().unwrap();
+        assert_eq!(stored.value, expected);
+        // The next change writes it anew.
+        let change = Change::PutKey {
+            record: stored.value,
+            previous: Some(stored.modified),
+        };
+        records.apply(vec![change]).await.unwrap();
+        let stored = records.key(account, key_id).await.unwrap().unwrap();
+        assert_eq!(stored.value, expected);
     }
 
     #[tokio::test]

@@ -1,9 +1,9 @@
 //! Keys: byte order is the order of their parts, and no part runs into the next.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-use keystead_store::layout::{self, Due, DueKind, Meta};
+use keystead_store::layout::{self, Due, DueKind, GrantPlace, Meta};
 use keystead_store::limits::KEY_MAX_BYTES;
-use keystead_types::{AccountId, AliasName, KeyId, RequestId, Timestamp};
+use keystead_types::{AccountId, AliasName, Hex32, KeyId, RequestId, Timestamp};
 use proptest::prelude::*;
 
 fn account() -> impl Strategy<Value = AccountId> {
@@ -39,6 +39,24 @@ fn due() -> impl Strategy<Value = Due> {
         account,
         key_id,
         kind,
+    })
+}
+
+/// Few and close, like the accounts.
+fn digest() -> impl Strategy<Value = [u8; 32]> {
+    let last = prop::sample::select(vec![0, 1, 0xfe, 0xff]);
+    (prop::sample::select(vec![0, 0xff]), last).prop_map(|(all, last)| {
+        let mut digest = [all; 32];
+        digest[31] = last;
+        digest
+    })
+}
+
+fn place() -> impl Strategy<Value = GrantPlace> {
+    (account(), key_id(), digest()).prop_map(|(account, key_id, grant_id)| GrantPlace {
+        account,
+        key_id,
+        grant_id: Hex32(grant_id),
     })
 }
 
@@ -92,8 +110,26 @@ proptest! {
     }
 
     #[test]
+    fn grants_are_ordered_and_listed_where_they_belong(
+        a in place(), b in place(), d in digest(), e in digest(), after: bool,
+    ) {
+        let (one, other) = (layout::grant(&a), layout::grant(&b));
+        prop_assert_eq!(one.cmp(&other), a.cmp(&b));
+        let range = layout::grants_of_key(a.account, a.key_id, after.then_some(a.grant_id));
+        let expected = (a.account, a.key_id) == (b.account, b.key_id) && (!after || b > a);
+        prop_assert_eq!(holds(&range, &other), expected);
+
+        let index = layout::grant_by_retiring(&e, &b);
+        prop_assert_eq!(layout::parse_grant_by_retiring(&index), Some(b));
+        prop_assert_eq!(index.cmp(&layout::grant_by_retiring(&d, &a)), (e, b).cmp(&(d, a)));
+        let range = layout::grants_by_retiring(&d, after.then_some(&a));
+        prop_assert_eq!(holds(&range, &index), d == e && (!after || b > a));
+    }
+
+    #[test]
     fn kinds_of_entries_never_meet(
         a in account(), k in key_id(), n in name(), d in due(), random: [u8; 16], text in ".{0,9}",
+        g in place(), h in digest(),
     ) {
         let event = RequestId::from_random(random);
         let outbox = layout::outbox(&event);
@@ -101,7 +137,9 @@ proptest! {
         let keys = [
             layout::key_record(a, k), layout::alias(a, &n), layout::alias_by_key(a, k, &n),
             layout::alias_guard(a, k), layout::due(&d), layout::credential(&text), outbox,
-            layout::meta(Meta::RegionName),
+            layout::meta(Meta::RegionName), layout::grant(&g), layout::grant_by_retiring(&h, &g),
+            layout::grant_by_fingerprint(a, k, &h), layout::grant_by_id(&g.grant_id),
+            layout::grant_guard(a, k), layout::usage(a, k),
         ];
         let first: std::collections::BTreeSet<_> = keys.iter().map(|key| key.first()).collect();
         prop_assert_eq!(first.len(), keys.len());
@@ -110,6 +148,8 @@ proptest! {
             prop_assert!(key.len() <= KEY_MAX_BYTES);
         }
         prop_assert_eq!(keys.iter().filter(|key| layout::parse_due(key).is_some()).count(), 1);
+        let retiring = keys.iter().filter(|key| layout::parse_grant_by_retiring(key).is_some());
+        prop_assert_eq!(retiring.count(), 1);
         let records = keys.iter().filter(|key| layout::parse_key_record(key).is_some());
         prop_assert_eq!(records.count(), 1);
     }
@@ -148,6 +188,30 @@ fn the_layout_is_the_stored_one() {
     let event = RequestId::from_random([0; 16]);
     let outbox = text(layout::outbox(&event));
     assert_eq!(outbox, "O00000000-0000-4000-8000-000000000000");
+    assert_eq!(text(layout::usage(account, key_id)), format!("U{place}"));
+    assert_eq!(
+        text(layout::grant_guard(account, key_id)),
+        format!("h{place}")
+    );
+    let grant_id = Hex32([b'i'; 32]);
+    let (id, digest) = ("i".repeat(32), "d".repeat(32));
+    let grant = GrantPlace {
+        account,
+        key_id,
+        grant_id,
+    };
+    assert_eq!(text(layout::grant(&grant)), format!("G{place}{id}"));
+    let by_retiring = layout::grant_by_retiring(&[b'd'; 32], &grant);
+    assert_eq!(text(by_retiring), format!("r{digest}{place}{id}"));
+    let by_fingerprint = layout::grant_by_fingerprint(account, key_id, &[b'd'; 32]);
+    assert_eq!(text(by_fingerprint), format!("f{place}{digest}"));
+    assert_eq!(text(layout::grant_by_id(&grant_id)), format!("i{id}"));
+    let owner = layout::parse_grant_by_id(place.as_bytes());
+    assert_eq!(owner, Some((account, key_id)));
+    assert_eq!(
+        layout::parse_grant_fingerprint(id.as_bytes()),
+        Some(grant_id)
+    );
     let metas: Vec<_> = Meta::ALL
         .iter()
         .map(|item| text(layout::meta(*item)))
@@ -160,12 +224,21 @@ fn the_layout_is_the_stored_one() {
         "Mmarker-key",
     ];
     assert_eq!(metas, expected);
-    let due = layout::due(&Due {
-        due: Timestamp::from_millis(0x0102),
-        account,
-        key_id,
-        kind: DueKind::Rotation,
-    });
-    let moment = [0x80, 0, 0, 0, 0, 0, 1, 2];
-    assert_eq!(due, [b"D", &moment[..], place.as_bytes(), &[2]].concat());
+    let codes = [
+        (DueKind::Deletion, 1),
+        (DueKind::Rotation, 2),
+        (DueKind::Expiry, 3),
+        (DueKind::Sync, 4),
+    ];
+    assert_eq!(codes.map(|(kind, _)| kind), DueKind::ALL);
+    for (kind, code) in codes {
+        let due = layout::due(&Due {
+            due: Timestamp::from_millis(0x0102),
+            account,
+            key_id,
+            kind,
+        });
+        let moment = [0x80, 0, 0, 0, 0, 0, 1, 2];
+        assert_eq!(due, [b"D", &moment[..], place.as_bytes(), &[code]].concat());
+    }
 }

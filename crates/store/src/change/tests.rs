@@ -1,5 +1,9 @@
 //! Typed changes through a backend: what is found afterwards, and what is left behind.
 
+mod dues;
+mod grants;
+mod usage;
+
 use std::sync::Arc;
 
 use keystead_types::{
@@ -8,7 +12,6 @@ use keystead_types::{
 };
 
 use super::*;
-use crate::layout::DueKind;
 use crate::memory::MemoryBackend;
 use crate::records::{Deletion, RotationSetting};
 use crate::{Backend, Batch, Records, Write, layout};
@@ -249,6 +252,15 @@ struct Meddled {
     between: std::sync::Mutex<Option<Batch>>,
 }
 
+impl Meddled {
+    fn with(inner: MemoryBackend, between: Batch) -> Self {
+        Self {
+            inner,
+            between: std::sync::Mutex::new(Some(between)),
+        }
+    }
+}
+
 impl Backend for Meddled {
     fn get(&self, keys: Vec<Vec<u8>>) -> crate::BoxFuture<'_, crate::GetResult> {
         self.inner.get(keys)
@@ -288,10 +300,7 @@ async fn an_alias_that_arrives_while_its_key_is_removed_is_never_orphaned() {
             target: Some(previous),
         };
         let batch = compile(&[late], &Known::default()).unwrap();
-        let meddled = Records::new(Arc::new(Meddled {
-            inner,
-            between: std::sync::Mutex::new(Some(batch)),
-        }));
+        let meddled = Records::new(Arc::new(Meddled::with(inner, batch)));
         let remove = Change::RemoveKey {
             account: account(1),
             key_id: id(1),
@@ -309,73 +318,6 @@ async fn an_alias_that_arrives_while_its_key_is_removed_is_never_orphaned() {
         );
         assert_eq!(count_entries(&store).await, 0);
     }
-}
-
-#[tokio::test]
-async fn due_entries_follow_the_record_and_its_state() {
-    let store = store();
-    let rotating = |next, state| KeyRecord {
-        state,
-        rotation: Some(RotationSetting {
-            period_days: 90,
-            enabled_at: at(0),
-            next: at(next),
-        }),
-        ..key(1)
-    };
-    let mut previous = put_new(&store, rotating(10, KeyState::Enabled)).await;
-    let deleting = KeyRecord {
-        deletion: Some(Deletion {
-            due: at(5),
-            window_days: 7,
-        }),
-        ..rotating(20, KeyState::PendingDeletion)
-    };
-    let steps = [
-        (
-            rotating(20, KeyState::Enabled),
-            Some((20, DueKind::Rotation)),
-        ),
-        (rotating(20, KeyState::Disabled), None),
-        (
-            rotating(20, KeyState::Enabled),
-            Some((20, DueKind::Rotation)),
-        ),
-        (deleting, Some((5, DueKind::Deletion))),
-        (rotating(20, KeyState::Disabled), None),
-    ];
-    for (record, expected) in steps {
-        let change = Change::PutKey {
-            record,
-            previous: Some(previous),
-        };
-        previous = store.apply(vec![change]).await.unwrap();
-        let (dues, _) = store.due_before(at(i64::MAX), 10).await.unwrap();
-        let found: Vec<_> = dues
-            .iter()
-            .map(|due| (due.due.as_millis(), due.kind))
-            .collect();
-        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
-    }
-}
-
-#[tokio::test]
-async fn due_pages_go_on_where_they_stopped() {
-    let store = store();
-    for n in 1..=5 {
-        let rotation = Some(RotationSetting {
-            period_days: 90,
-            enabled_at: at(0),
-            next: at(i64::from(n / 2)),
-        });
-        put_new(&store, KeyRecord { rotation, ..key(n) }).await;
-    }
-    let (first, more) = store.due_before(at(1), 2).await.unwrap();
-    assert!(more);
-    let (rest, more) = store.due_page(at(1), first.last(), 2).await.unwrap();
-    assert!(!more);
-    let ids: Vec<_> = first.iter().chain(&rest).map(|due| due.key_id).collect();
-    assert_eq!(ids, [id(1), id(2), id(3)]);
 }
 
 #[tokio::test]

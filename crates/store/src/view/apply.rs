@@ -34,7 +34,7 @@ impl Records {
         self.backend.commit(batch).await
     }
 
-    async fn read_for(&self, changes: &[Change]) -> Result<Known, StoreError> {
+    pub(crate) async fn read_for(&self, changes: &[Change]) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let mut keys = Vec::new();
         changes.iter().for_each(|change| change.reads(&mut keys));

@@ -112,8 +112,8 @@ impl Records {
     }
 
     /// The grants that a party may retire, in order of account, key and id, at most `limit`
-    /// (1–10,000), and whether there are more. There may be fewer than `limit` of more when some
-    /// are removed meanwhile, but at least one.
+    /// (1–10,000), and whether there are more. When some are removed meanwhile, there may be fewer
+    /// than `limit` although there are more, but at least one.
     ///
     /// `digest` is the SHA-256 of the party's
     /// [`digest_input`](crate::records::GrantParty::digest_input).
