@@ -14,11 +14,15 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use zeroize::Zeroize;
 
-use crate::limits::{LARGE_SLOT_BYTES, LARGE_SLOTS, SMALL_SLOT_BYTES, SMALL_SLOTS};
+use crate::limits::{
+    LARGE_SLOT_BYTES, LARGE_SLOTS, RSA_SLOT_BYTES, RSA_SLOT_TRIES, RSA_SLOT_WAIT, RSA_SLOTS,
+    SMALL_SLOT_BYTES, SMALL_SLOTS,
+};
 
 /// How well the arena is kept from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +54,31 @@ impl Protection {
 enum Class {
     Small,
     Large,
+    Rsa,
+}
+
+impl Class {
+    /// The smallest class that holds `len` bytes.
+    fn of(len: usize) -> Option<Self> {
+        match len {
+            ..=SMALL_SLOT_BYTES => Some(Self::Small),
+            ..=LARGE_SLOT_BYTES => Some(Self::Large),
+            ..=RSA_SLOT_BYTES => Some(Self::Rsa),
+            _ => None,
+        }
+    }
 }
 
 /// Offsets of free slots, per class.
 struct Free {
     small: Vec<usize>,
     large: Vec<usize>,
+    rsa: Vec<usize>,
 }
+
+/// Bytes of all slots.
+const SLOTS_BYTES: usize =
+    SMALL_SLOTS * SMALL_SLOT_BYTES + LARGE_SLOTS * LARGE_SLOT_BYTES + RSA_SLOTS * RSA_SLOT_BYTES;
 
 /// The mapping and its free slots.
 pub(crate) struct Arena {
@@ -83,8 +105,7 @@ impl Arena {
     /// [`Arena::protection`].
     pub(crate) fn new() -> io::Result<Arc<Self>> {
         let page = rustix::param::page_size();
-        let data_len = (SMALL_SLOTS * SMALL_SLOT_BYTES + LARGE_SLOTS * LARGE_SLOT_BYTES)
-            .next_multiple_of(page);
+        let data_len = SLOTS_BYTES.next_multiple_of(page);
         let total = data_len + 2 * page;
         // SAFETY: a fresh private mapping at an address of the kernel's choice.
         let base = unsafe {
@@ -120,31 +141,53 @@ impl Arena {
         self.protection
     }
 
+    /// A free slot. Those for RSA keys are few and each is held for less than a millisecond by
+    /// the many lanes that want one, so for these it waits a moment.
     fn take(&self, class: Class) -> Option<usize> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        match class {
-            Class::Small => free.small.pop(),
-            Class::Large => free.large.pop(),
+        let tries = match class {
+            Class::Small | Class::Large => 1,
+            Class::Rsa => RSA_SLOT_TRIES,
+        };
+        for wait in 0..tries {
+            if wait > 0 {
+                thread::sleep(RSA_SLOT_WAIT);
+            }
+            let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = free.list(class).pop();
+            drop(free);
+            if slot.is_some() {
+                return slot;
+            }
         }
+        None
     }
 
     fn give_back(&self, class: Class, offset: usize) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        match class {
-            Class::Small => free.small.push(offset),
-            Class::Large => free.large.push(offset),
-        }
+        free.list(class).push(offset);
     }
 }
 
 impl Free {
     fn new() -> Self {
         let large_from = SMALL_SLOTS * SMALL_SLOT_BYTES;
+        let rsa_from = large_from + LARGE_SLOTS * LARGE_SLOT_BYTES;
         Self {
             small: (0..SMALL_SLOTS).map(|n| n * SMALL_SLOT_BYTES).collect(),
             large: (0..LARGE_SLOTS)
                 .map(|n| large_from + n * LARGE_SLOT_BYTES)
                 .collect(),
+            rsa: (0..RSA_SLOTS)
+                .map(|n| rsa_from + n * RSA_SLOT_BYTES)
+                .collect(),
+        }
+    }
+
+    fn list(&mut self, class: Class) -> &mut Vec<usize> {
+        match class {
+            Class::Small => &mut self.small,
+            Class::Large => &mut self.large,
+            Class::Rsa => &mut self.rsa,
         }
     }
 }
@@ -226,13 +269,7 @@ impl KeyMaterial {
     ///
     /// `None`: longer than the largest slot, or all slots are taken.
     pub(crate) fn zeroed(arena: &Arc<Arena>, len: usize) -> Option<Self> {
-        let class = if len <= SMALL_SLOT_BYTES {
-            Class::Small
-        } else if len <= LARGE_SLOT_BYTES {
-            Class::Large
-        } else {
-            return None;
-        };
+        let class = Class::of(len)?;
         let offset = arena.take(class)?;
         Some(Self {
             arena: Arc::clone(arena),
@@ -240,6 +277,15 @@ impl KeyMaterial {
             offset,
             len,
         })
+    }
+
+    /// A copy of `bytes`, which the caller wipes.
+    ///
+    /// `None`: as [`KeyMaterial::zeroed`].
+    pub(crate) fn copied(arena: &Arc<Arena>, bytes: &[u8]) -> Option<Self> {
+        let mut copy = Self::zeroed(arena, bytes.len())?;
+        copy.expose_mut().copy_from_slice(bytes);
+        Some(copy)
     }
 
     /// Shows the bytes to an algorithm.

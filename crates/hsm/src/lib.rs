@@ -9,11 +9,15 @@ mod arena;
 mod child;
 mod core;
 mod domains;
+mod ec;
 #[cfg(feature = "in-process")]
 mod in_process;
 pub mod limits;
+mod mac;
+mod material;
 mod receipts;
 mod roots;
+mod rsa;
 mod sandbox;
 mod secrets;
 mod selftest;

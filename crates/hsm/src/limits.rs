@@ -1,5 +1,7 @@
 //! Sizes and limits behind the wall, each with its source.
 
+use std::time::Duration;
+
 use keystead_types::limits::{CIPHERTEXT_MAX_BYTES, PLAINTEXT_MAX_BYTES, RANDOM_MAX_BYTES};
 
 /// An AES-256 key, bytes. Source: FIPS 197.
@@ -37,6 +39,59 @@ pub const LANES_MAX: usize = 3 * keystead_wall::limits::WORKERS_MAX as usize;
 pub const SMALL_SLOT_BYTES: usize = 64;
 /// A large slot of the arena, bytes: a root key file. Source: Keystead's own.
 pub const LARGE_SLOT_BYTES: usize = 256;
+/// A slot of the arena for an RSA key, bytes. A private key of 4096 bits with the longest public
+/// exponent that AWS-LC takes (33 bits) has 2379 as PKCS#8. Source: RFC 8017, A.1.2; RFC 5208.
+pub const RSA_SLOT_BYTES: usize = 2560;
+/// Slots for RSA keys: those made ahead, and two for each of some lanes at work. The arena stays
+/// below 1 MiB. Source: Keystead's own.
+pub const RSA_SLOTS: usize = 160;
+/// Time between two looks for a free slot for an RSA key. Source: Keystead's own.
+pub const RSA_SLOT_WAIT: Duration = Duration::from_millis(1);
+/// Looks for a free slot before the process counts as out of memory. Source: Keystead's own; lanes
+/// hold such a slot for less than a millisecond.
+pub const RSA_SLOT_TRIES: u32 = 1000;
+/// Most RSA keys of one size that are made ahead. Source: Keystead's own; leaves slots for lanes.
+pub const PREPARED_MAX: u16 = 32;
+
+/// Longest HMAC key, bytes. Source: KMS Developer Guide, importing key material: 1024 bits.
+pub const HMAC_KEY_MAX_BYTES: usize = 128;
+/// Private keys in their wrapped form, bytes: scalars of the curves with 256, 384 and 521 bits,
+/// and the seeds of Ed25519, ML-DSA (`xi`) and ML-KEM (`d || z`). Source:
+/// `docs/formats/wrapped-key.md`; SEC 1, RFC 8032, FIPS 204, FIPS 203.
+pub const SCALAR_256_BYTES: usize = 32;
+/// As [`SCALAR_256_BYTES`].
+pub const SCALAR_384_BYTES: usize = 48;
+/// As [`SCALAR_256_BYTES`].
+pub const SCALAR_521_BYTES: usize = 66;
+/// As [`SCALAR_256_BYTES`].
+pub const ED25519_SEED_BYTES: usize = 32;
+/// As [`SCALAR_256_BYTES`].
+pub const ML_DSA_SEED_BYTES: usize = 32;
+/// As [`SCALAR_256_BYTES`].
+pub const ML_KEM_SEED_BYTES: usize = 64;
+
+/// Longest message to sign or authenticate, bytes. Source: KMS model, `PlaintextType`.
+pub const MESSAGE_MAX_BYTES: usize = PLAINTEXT_MAX_BYTES;
+/// Longest public key of DeriveSharedSecret, bytes. Source: KMS model, `PublicKeyType`.
+pub const PUBLIC_KEY_MAX_BYTES: usize = 8192;
+
+/// Parsed RSA keys that the process keeps. Source: Keystead's own; some 10 KiB each.
+pub const PARSED_RSA_MAX: usize = 512;
+/// Parsed keys of other types that the process keeps. Source: Keystead's own.
+pub const PARSED_OTHER_MAX: usize = 2048;
+/// Time after its last use that a parsed key is kept. Source: Keystead's own.
+pub const PARSED_KEPT: Duration = Duration::from_secs(60);
+/// Locks that the parsed keys are spread over. Source: Keystead's own.
+pub const PARSED_SHARDS: usize = 16;
+
+/// Rest of a new process before it makes RSA keys ahead. Source: Keystead's own.
+pub const PREPARING_AFTER: Duration = Duration::from_secs(2);
+/// Time between two looks whether RSA keys are missing and parsed keys are old. Source:
+/// Keystead's own.
+pub const PREPARING_INTERVAL: Duration = Duration::from_secs(1);
+/// Niceness of the thread that makes RSA keys ahead: the lowest priority. Source: `nice(2)`.
+pub const PREPARING_NICE: i32 = 19;
+
 /// Small slots: one for each domain key, two for each lane, and room for those in flight.
 pub const SMALL_SLOTS: usize = DOMAIN_KEYS_MAX + 2 * LANES_MAX + 1024;
 /// Large slots. Source: Keystead's own.

@@ -27,6 +27,7 @@ fn slots_do_not_overlap_and_run_out_without_harm() {
     for (class_len, slots) in [
         (SMALL_SLOT_BYTES, SMALL_SLOTS),
         (LARGE_SLOT_BYTES, LARGE_SLOTS),
+        (RSA_SLOT_BYTES, RSA_SLOTS),
     ] {
         for n in 0..slots {
             let mut key = KeyMaterial::zeroed(&arena, class_len).unwrap();
@@ -39,9 +40,23 @@ fn slots_do_not_overlap_and_run_out_without_harm() {
         let want = u8::try_from(n % 251).unwrap();
         assert!(key.expose().iter().all(|byte| *byte == want));
     }
-    assert!(KeyMaterial::zeroed(&arena, LARGE_SLOT_BYTES + 1).is_none());
+    assert!(KeyMaterial::zeroed(&arena, RSA_SLOT_BYTES + 1).is_none());
     drop(held);
     assert!(KeyMaterial::zeroed(&arena, 1).is_some());
+}
+
+#[test]
+fn a_slot_for_an_rsa_key_is_waited_for() {
+    let arena = Arena::new().unwrap();
+    let mut held: Vec<_> = (0..RSA_SLOTS)
+        .map(|_| KeyMaterial::copied(&arena, &[1; RSA_SLOT_BYTES]).unwrap())
+        .collect();
+    let last = held.pop();
+    let waiting = Arc::clone(&arena);
+    let waiter = std::thread::spawn(move || KeyMaterial::zeroed(&waiting, 1024).is_some());
+    std::thread::sleep(3 * RSA_SLOT_WAIT);
+    drop(last);
+    assert!(waiter.join().unwrap());
 }
 
 #[test]
