@@ -3,19 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keystead_types::{Plaintext, Region};
-use keystead_wall::{Command, KeyHandle, Outcome, Refusal, Reply};
+use keystead_types::{KeySpec, Origin, Region};
+use keystead_wall::{Command, KeyHandle, Outcome, Refusal, Reply, Supply};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::arena::{Arena, Protection};
 use crate::domains::{DomainError, Domains};
-use crate::limits::{BLOB_MAX_BYTES, GENERATED_MAX_BYTES};
+use crate::material::{self, Fresh};
+use crate::pairs::{self, PairRequest};
+use crate::parsed::{Parsed, ParsedKeys};
+use crate::prepared::Prepared;
 use crate::receipts::Receipts;
 use crate::roots::{Ephemeral, KeyFile, RootError, RootOfTrust};
 use crate::selftest::{self, SelfTestError};
-use crate::symmetric::{self, Blob, Scratch};
-use crate::{aead, halt, secrets, wrapping};
+use crate::signing::{self, Message};
+use crate::symmetric::Scratch;
+use crate::{aead, agreement, encryption, halt, secrets, wrapping};
 
 /// Where the root key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +66,16 @@ pub enum CoreError {
     Lanes,
 }
 
-/// All that the HSM process holds: arena, root of trust, domain keys.
+/// All that the HSM process holds: arena, root of trust, domain keys, parsed and prepared keys.
 ///
 /// Only the HSM process and tests may use it (invariant 1): a process that has a `Core` has
 /// plaintext keys.
 pub struct Core {
-    arena: Arc<Arena>,
+    pub(crate) arena: Arc<Arena>,
     root: Box<dyn RootOfTrust>,
-    domains: Domains,
+    pub(crate) domains: Domains,
+    pub(crate) parsed: ParsedKeys,
+    pub(crate) prepared: Prepared,
     epoch: u64,
 }
 
@@ -102,6 +107,8 @@ impl Core {
             arena,
             root,
             domains: Domains::new(),
+            parsed: ParsedKeys::new(),
+            prepared: Prepared::new(),
             epoch: u64::from_be_bytes(epoch),
         })
     }
@@ -157,108 +164,171 @@ impl LaneCore {
 
     fn run(&mut self, command: &Command<'_>) -> Result<Reply, Refusal> {
         let core = Arc::clone(&self.core);
-        let (domains, scratch) = (&core.domains, &mut self.scratch);
+        let scratch = &mut self.scratch;
         match *command {
-            Command::Encrypt {
-                key,
-                context,
-                plaintext,
-            } => {
-                let bytes = plaintext.expose();
-                symmetric::seal(domains, scratch, key, context, bytes.len(), |_, body| {
-                    body.copy_from_slice(bytes);
-                    Ok(())
-                })
-                .map(Reply::Ciphertext)
+            Command::Encrypt { cipher, plaintext } => {
+                encryption::encrypt(&core, scratch, cipher, plaintext.expose())
+                    .map(Reply::Ciphertext)
             }
             Command::Decrypt {
-                key,
-                context,
+                cipher,
                 ciphertext,
-            } => symmetric::open(domains, scratch, key, context, ciphertext).map(Reply::Plaintext),
+                recipient,
+            } => {
+                let plaintext = encryption::decrypt(&core, scratch, cipher, ciphertext)?;
+                encryption::answer(plaintext, recipient)
+            }
             Command::ReEncrypt {
                 source,
-                source_context,
                 ciphertext,
                 destination,
-                destination_context,
-            } => {
-                let blob = Blob::parse(ciphertext, source.binding)?;
-                let len = blob.plaintext_len();
-                symmetric::seal(
-                    domains,
-                    scratch,
-                    destination,
-                    destination_context,
-                    len,
-                    |scratch, body| blob.open_into(domains, scratch, source, source_context, body),
-                )
-                .map(Reply::Ciphertext)
-            }
+            } => encryption::re_encrypt(&core, scratch, source, ciphertext, destination)
+                .map(Reply::Ciphertext),
             Command::GenerateDataKey {
                 key,
                 context,
                 length,
-                with_plaintext,
-            } => data_key(domains, scratch, key, context, length, with_plaintext),
-            Command::GenerateRandom { length } => {
-                let mut out = Zeroizing::new(vec![0; generated_len(length)?]);
-                aead::random(&mut out).unwrap_or_else(|_| halt());
-                Ok(Reply::Plaintext(Plaintext::new(std::mem::take(&mut *out))))
+                delivery,
+            } => encryption::data_key(&core, scratch, key, context, length, delivery),
+            Command::GenerateKeyPair {
+                key,
+                context,
+                spec,
+                delivery,
+                supply,
+            } => {
+                let request = PairRequest {
+                    key,
+                    context,
+                    spec,
+                    delivery,
+                    supply,
+                };
+                pairs::generate(&core, scratch, request)
             }
-            Command::GenerateKey { binding } => wrapping::generate(domains, &core.arena, binding),
+            Command::GenerateRandom { length, recipient } => encryption::random(length, recipient),
+            _ => core.run(command),
+        }
+    }
+}
+
+impl Core {
+    /// Commands that need nothing of a lane's own.
+    fn run(&self, command: &Command<'_>) -> Result<Reply, Refusal> {
+        match *command {
+            Command::Sign {
+                key,
+                algorithm,
+                message_type,
+                message,
+            } => {
+                let message = Message {
+                    algorithm,
+                    message_type,
+                    bytes: message,
+                };
+                signing::sign(self, key, message).map(Reply::Signature)
+            }
+            Command::Verify {
+                key,
+                algorithm,
+                message_type,
+                message,
+                signature,
+            } => {
+                let message = Message {
+                    algorithm,
+                    message_type,
+                    bytes: message,
+                };
+                signing::verify(self, key, message, signature).map(|()| Reply::Done)
+            }
+            Command::GenerateMac {
+                key,
+                algorithm,
+                message,
+            } => signing::generate_mac(self, key, algorithm, message).map(Reply::Signature),
+            Command::VerifyMac {
+                key,
+                algorithm,
+                message,
+                mac,
+            } => signing::verify_mac(self, key, algorithm, message, mac).map(|()| Reply::Done),
+            Command::DeriveSharedSecret {
+                key,
+                public_key,
+                recipient,
+            } => encryption::answer(agreement::derive(self, key, public_key)?, recipient),
+            Command::Encapsulate { key } => agreement::encapsulate(self, key),
+            Command::Decapsulate { key, ciphertext } => {
+                agreement::decapsulate(self, key, ciphertext).map(Reply::Plaintext)
+            }
+            _ => self.administer(command),
+        }
+    }
+
+    /// Commands that make, bring, take and seal keys, secrets and domains.
+    fn administer(&self, command: &Command<'_>) -> Result<Reply, Refusal> {
+        match *command {
+            Command::GenerateKey { binding, supply } => {
+                wrapping::check_new(&self.domains, binding, &[Origin::AwsKms])?;
+                let fresh = self.fresh(binding.spec, supply)?;
+                wrapping::wrap_fresh(&self.domains, binding, &fresh)
+            }
+            Command::PrepareImport { .. }
+            | Command::ImportKey { .. }
+            | Command::ExportKey { .. }
+            | Command::AdoptKey { .. } => Err(Refusal::UnsupportedSpec),
             Command::SealSecret {
                 region,
                 label,
                 secret,
-            } => secrets::seal(domains, region, label, secret.expose()).map(Reply::Sealed),
+            } => secrets::seal(&self.domains, region, label, secret.expose()).map(Reply::Sealed),
             Command::OpenSecret {
                 region,
                 label,
                 sealed,
-            } => secrets::open(domains, region, label, sealed).map(Reply::Plaintext),
-            Command::CreateDomain { region } => domains
-                .create(region, core.root.as_ref(), &core.arena)
+            } => secrets::open(&self.domains, region, label, sealed).map(Reply::Plaintext),
+            Command::CreateDomain { region } => self
+                .domains
+                .create(region, self.root.as_ref(), &self.arena)
                 .map(Reply::Sealed),
-            Command::OpenDomain { region, sealed } => core
+            Command::OpenDomain { region, sealed } => self
                 .open_domain(region, sealed)
                 .map(|()| Reply::Done)
                 .map_err(|error| match error {
                     DomainError::TooMany => Refusal::InvalidArgument,
                     DomainError::Root { .. } | DomainError::UnknownForm(_) => Refusal::SealBroken,
                 }),
+            // Those of the two functions above.
+            Command::Encrypt { .. }
+            | Command::Decrypt { .. }
+            | Command::ReEncrypt { .. }
+            | Command::GenerateDataKey { .. }
+            | Command::GenerateKeyPair { .. }
+            | Command::GenerateRandom { .. }
+            | Command::Sign { .. }
+            | Command::Verify { .. }
+            | Command::GenerateMac { .. }
+            | Command::VerifyMac { .. }
+            | Command::DeriveSharedSecret { .. }
+            | Command::Encapsulate { .. }
+            | Command::Decapsulate { .. } => halt(),
+        }
+    }
+
+    /// The parsed form of a key. Refusals: those of [`ParsedKeys::get`].
+    pub(crate) fn parsed(&self, key: KeyHandle<'_>) -> Result<Arc<Parsed>, Refusal> {
+        self.parsed.get(&self.domains, &self.arena, key)
+    }
+
+    /// New key material: RSA keys from those made ahead or as `supply` says, others made now.
+    ///
+    /// Refusals: `NonePrepared`, `UnsupportedSpec`.
+    pub(crate) fn fresh(&self, spec: KeySpec, supply: Supply) -> Result<Fresh, Refusal> {
+        match spec.is_rsa() {
+            true => self.prepared.take(spec, supply, &self.arena),
+            false => material::generate(spec, &self.arena),
         }
     }
 }
-
-fn data_key(
-    domains: &Domains,
-    scratch: &mut Scratch,
-    key: KeyHandle<'_>,
-    context: &[u8],
-    length: u16,
-    with_plaintext: bool,
-) -> Result<Reply, Refusal> {
-    let len = generated_len(length)?;
-    let mut plaintext = None;
-    let ciphertext = symmetric::seal(domains, scratch, key, context, len, |_, body| {
-        aead::random(body).unwrap_or_else(|_| halt());
-        plaintext = with_plaintext.then(|| Plaintext::new(body.to_vec()));
-        Ok(())
-    })?;
-    Ok(Reply::DataKey {
-        ciphertext,
-        plaintext,
-    })
-}
-
-fn generated_len(length: u16) -> Result<usize, Refusal> {
-    let len = usize::from(length);
-    match (1..=GENERATED_MAX_BYTES).contains(&len) {
-        true => Ok(len),
-        false => Err(Refusal::InvalidArgument),
-    }
-}
-
-/// The largest blob that this crate makes fits what Decrypt accepts.
-const _: () = assert!(58 + 32 + 76 + crate::limits::ENCRYPT_MAX_BYTES <= BLOB_MAX_BYTES);

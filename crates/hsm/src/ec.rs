@@ -268,7 +268,8 @@ fn peer_point<'a>(curve: &Curve, spki: &'a [u8]) -> Option<&'a [u8]> {
         let algorithm = element(SEQUENCE, &[EC_PUBLIC_KEY, curve.oid]);
         let key = element(BIT_STRING, &[&[0], &blank]);
         let mut whole = element(SEQUENCE, &[&algorithm, &key]);
-        whole.truncate(whole.len() - len);
+        let before = whole.len().saturating_sub(len);
+        whole.truncate(before);
         whole
     };
     let full = 1 + 2 * curve.bytes;

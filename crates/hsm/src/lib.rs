@@ -5,22 +5,28 @@
 #![deny(unsafe_code)]
 
 mod aead;
+mod agreement;
 mod arena;
 mod child;
 mod core;
 mod domains;
 mod ec;
+mod encryption;
 #[cfg(feature = "in-process")]
 mod in_process;
 pub mod limits;
 mod mac;
 mod material;
+mod pairs;
+mod parsed;
+mod prepared;
 mod receipts;
 mod roots;
 mod rsa;
 mod sandbox;
 mod secrets;
 mod selftest;
+mod signing;
 mod symmetric;
 mod wrapping;
 

@@ -89,9 +89,6 @@ pub const PREPARING_AFTER: Duration = Duration::from_secs(2);
 /// Time between two looks whether RSA keys are missing and parsed keys are old. Source:
 /// Keystead's own.
 pub const PREPARING_INTERVAL: Duration = Duration::from_secs(1);
-/// Niceness of the thread that makes RSA keys ahead: the lowest priority. Source: `nice(2)`.
-pub const PREPARING_NICE: i32 = 19;
-
 /// Small slots: one for each domain key, two for each lane, and room for those in flight.
 pub const SMALL_SLOTS: usize = DOMAIN_KEYS_MAX + 2 * LANES_MAX + 1024;
 /// Large slots. Source: Keystead's own.

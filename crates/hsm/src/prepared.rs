@@ -10,7 +10,7 @@ use keystead_wall::{Refusal, Supply};
 
 use crate::arena::Arena;
 use crate::core::Core;
-use crate::limits::{PREPARED_MAX, PREPARING_AFTER, PREPARING_INTERVAL, PREPARING_NICE};
+use crate::limits::{PREPARED_MAX, PREPARING_AFTER, PREPARING_INTERVAL};
 use crate::material::{self, Fresh};
 
 /// Keys that are ready, each in the arena until its one use.
@@ -109,12 +109,9 @@ impl Prepared {
 
 impl Core {
     /// Keeps `count` RSA keys of each size ready (at most 32) and drops parsed keys that have
-    /// grown old, until the process ends: for a thread of its own. It takes the lowest priority
-    /// for the calling thread, so call it before the sandbox closes; work begins two seconds
-    /// later.
+    /// grown old, until the process ends: for a thread of its own, of low priority. Work begins
+    /// two seconds later. It needs no system call that the sandbox forbids.
     pub fn start_preparing(self: &Arc<Self>, count: u16) {
-        // Refused only where a filter forbids it; the work is the same at another priority.
-        let _ = rustix::process::nice(PREPARING_NICE);
         thread::sleep(PREPARING_AFTER);
         let count = usize::from(count.min(PREPARED_MAX));
         loop {

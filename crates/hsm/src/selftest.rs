@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use keystead_types::{AccountId, KeyId, KeySpec, KeyUsage, Origin, Plaintext, Region};
-use keystead_wall::{Command, KeyBinding, KeyHandle, Refusal, Reply};
+use keystead_types::{
+    AccountId, EncryptionAlgorithm, KeyId, KeySpec, KeyUsage, Origin, Plaintext, Region,
+};
+use keystead_wall::{Cipher, Command, KeyBinding, KeyHandle, Refusal, Reply, Supply};
 use thiserror::Error;
 
 use crate::aead;
@@ -114,10 +116,15 @@ fn round_trip(arena: &Arc<Arena>) -> Option<bool> {
         origin: Origin::AwsKms,
         material_id: keystead_types::Hex32([0; 32]),
     };
-    let made = run(Command::GenerateKey { binding: &binding }).ok()?;
+    let made = run(Command::GenerateKey {
+        binding: &binding,
+        supply: Supply::Made,
+    })
+    .ok()?;
     let Reply::NewKey {
         material_id,
         wrapped,
+        ..
     } = made
     else {
         return None;
@@ -128,19 +135,22 @@ fn round_trip(arena: &Arc<Arena>) -> Option<bool> {
         wrapped: &wrapped,
     };
     let plaintext = Plaintext::new(b"self-test".to_vec());
-    let context = b"context".as_slice();
-    let sealed = run(Command::Encrypt {
+    let cipher = Cipher {
         key,
-        context,
+        algorithm: EncryptionAlgorithm::SymmetricDefault,
+        context: b"context",
+    };
+    let sealed = run(Command::Encrypt {
+        cipher,
         plaintext: &plaintext,
     });
     let Ok(Reply::Ciphertext(mut ciphertext)) = sealed else {
         return None;
     };
     let opened = run(Command::Decrypt {
-        key,
-        context,
+        cipher,
         ciphertext: &ciphertext,
+        recipient: None,
     });
     let Ok(Reply::Plaintext(opened)) = opened else {
         return None;
@@ -148,9 +158,9 @@ fn round_trip(arena: &Arc<Arena>) -> Option<bool> {
     let same = opened.expose() == plaintext.expose();
     *ciphertext.last_mut()? ^= 1;
     let refused = run(Command::Decrypt {
-        key,
-        context,
+        cipher,
         ciphertext: &ciphertext,
+        recipient: None,
     });
     Some(same && matches!(refused, Err(Refusal::InvalidCiphertext)))
 }

@@ -179,7 +179,8 @@ pub(crate) struct Blob<'a> {
 }
 
 impl<'a> Blob<'a> {
-    /// Takes a blob apart; its header must name the binding's key and material.
+    /// Takes a blob apart; its header must name the binding's key and material, and its Region
+    /// unless the key is a multi-Region key.
     ///
     /// Refusals: `WrongUsage`, `InvalidCiphertext`.
     pub(crate) fn parse(bytes: &'a [u8], binding: &KeyBinding) -> Result<Self, Refusal> {
@@ -192,7 +193,9 @@ impl<'a> Blob<'a> {
             return None;
         }
         let (named, header_len) = CiphertextHeader::parse(bytes)?;
-        let same = named.region == binding.region
+        // A multi-Region key is one key in several Regions: its replicas share id and material.
+        let same_region = named.region == binding.region || binding.key_id.is_multi_region();
+        let same = same_region
             && named.account == binding.account
             && named.key_id == binding.key_id
             && named.material_id == binding.material_id;
@@ -275,7 +278,7 @@ pub(crate) fn open(
 }
 
 /// The second lock: the front end has checked usage and spec, and so does the HSM.
-fn check_binding(binding: &KeyBinding) -> Result<(), Refusal> {
+pub(crate) fn check_binding(binding: &KeyBinding) -> Result<(), Refusal> {
     let good =
         binding.usage == KeyUsage::EncryptDecrypt && binding.spec == KeySpec::SymmetricDefault;
     if good {
