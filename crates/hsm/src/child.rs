@@ -99,11 +99,10 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
         let name = format!("lane-{}", lane.number);
         threads.spawn(name, lane.kind, move || serve(lane, lane_core))?;
     }
-    if prepared_keys != 0 {
-        let core = Arc::clone(&core);
-        let keep_ready = move || keep_ready(&core, prepared_keys);
-        threads.spawn("preparing".to_owned(), Lane::Making, keep_ready)?;
-    }
+    let preparing = Arc::clone(&core);
+    threads.spawn("preparing".to_owned(), Lane::Making, move || {
+        preparing.start_preparing(prepared_keys);
+    })?;
     threads.await_ready()?;
     sandbox::close()?;
     threads.open_gates()?;
@@ -193,13 +192,6 @@ fn serve(lane: LaneSocket, core: LaneCore) {
             std::process::exit(i32::from(EXIT_BROKEN));
         }
     }
-}
-
-/// The thread of the lowest priority that keeps `count` RSA keys of each size ready.
-fn keep_ready(_core: &Core, _count: u16) {
-    // CALL SITE of `Core::start_preparing(count)`, once the pool exists: it is to do its work in
-    // this thread and return only when the process ends. The sandbox is closed here, so it can
-    // make no thread, open nothing and change no priority.
 }
 
 /// A line for the operator on standard error, which the parent's log inherits.
