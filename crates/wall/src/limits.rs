@@ -39,8 +39,8 @@ pub const WAITING_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const FAST_DEADLINE: Duration = Duration::from_secs(10);
 /// Time for a command of the slow lane, waiting included.
 pub const SLOW_DEADLINE: Duration = Duration::from_secs(60);
-/// Time for a command of the making lane, waiting included: sixteen RSA keys of 4096 bits take a
-/// minute of a processor when luck is against them.
+/// Time for a command of the making lane, waiting included. Making an RSA key of 4096 bits takes
+/// about a second of a processor, and many when busier threads leave the lowest priority little.
 pub const MAKING_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Time for a new child until it is ready: self-tests and opening of domains.

@@ -229,7 +229,8 @@ impl LaneState {
 
     /// Writes what is queued, as far as the socket takes it.
     pub(super) fn flush(&mut self, wakers: &mut Vec<Waker>) -> Flushed {
-        if self.blocked {
+        // Most lanes have nothing to write when the worker parks.
+        if self.blocked || self.queue.is_empty() {
             return Flushed::Done;
         }
         while let Some(rest) = self
