@@ -113,7 +113,14 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
 /// it has.
 #[derive(Default)]
 struct Threads {
-    waiting: Vec<(Receiver<Result<(), SandboxError>>, Sender<()>)>,
+    waiting: Vec<Waiting>,
+}
+
+/// A thread that has work only after its gate opens.
+struct Waiting {
+    /// Says that it waits, or why it cannot.
+    readiness: Receiver<Result<(), SandboxError>>,
+    gate: Sender<()>,
 }
 
 impl Threads {
@@ -132,21 +139,21 @@ impl Threads {
                 work();
             }
         })?;
-        self.waiting.push((readiness, gate));
+        self.waiting.push(Waiting { readiness, gate });
         Ok(())
     }
 
     /// Waits until all of them wait.
     fn await_ready(&self) -> Result<(), StartError> {
-        for (readiness, _) in &self.waiting {
-            readiness.recv().map_err(|_| StartError::ThreadLost)??;
+        for thread in &self.waiting {
+            thread.readiness.recv().map_err(|_| StartError::ThreadLost)??;
         }
         Ok(())
     }
 
     fn open_gates(self) -> Result<(), StartError> {
-        for (_, gate) in self.waiting {
-            gate.send(()).map_err(|_| StartError::ThreadLost)?;
+        for thread in self.waiting {
+            thread.gate.send(()).map_err(|_| StartError::ThreadLost)?;
         }
         Ok(())
     }
