@@ -84,8 +84,9 @@ pub enum Change {
         previous: Revision,
     },
     /// Stores a key's last use, whatever was stored; nothing happens if there is no such key.
-    /// [`Records::apply`](crate::Records::apply) repeats a list of these alone until no key of it
-    /// changes meanwhile, so that it meets no conflicts.
+    /// [`Records::apply`](crate::Records::apply) repeats a list of these and of
+    /// [`OutboxDelete`](Self::OutboxDelete) alone when a key of it changes meanwhile, so that it
+    /// meets no conflicts in practice.
     PutUsage {
         /// The owner of the key.
         account: AccountId,

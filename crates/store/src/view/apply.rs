@@ -13,8 +13,14 @@ impl Records {
     /// nothing has happened; read again and decide anew. [`StoreError::Failed`] also when the
     /// changes contradict each other, and with [`TooManyGrants`] as its cause.
     pub async fn apply(&self, changes: Vec<Change>) -> Result<Revision, StoreError> {
-        let usage_only = |change: &Change| matches!(change, Change::PutUsage { .. });
-        let attempts = if !changes.is_empty() && changes.iter().all(usage_only) {
+        // Nothing in these was decided on what is stored, so they can be repeated as they are.
+        let undecided = |change: &Change| {
+            matches!(
+                change,
+                Change::PutUsage { .. } | Change::OutboxDelete { .. }
+            )
+        };
+        let attempts = if changes.iter().all(undecided) {
             USAGE_WRITE_ATTEMPTS
         } else {
             1

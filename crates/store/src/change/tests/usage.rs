@@ -97,7 +97,11 @@ async fn usage_records_get_past_changes_of_their_keys() {
         .insert(entry, found.into_iter().next().unwrap().unwrap());
     let changed = compile(&[update("meanwhile", previous)], &known).unwrap();
     let meddled = Records::new(Arc::new(Meddled::with(inner.clone(), changed)));
-    meddled.apply(vec![put(1, "Encrypt")]).await.unwrap();
+    let swept = Change::OutboxDelete {
+        event_id: RequestId::from_random([9; 16]),
+    };
+    let changes = vec![put(1, "Encrypt"), swept];
+    meddled.apply(changes).await.unwrap();
     assert_eq!(operation(&store, 1).await.as_deref(), Some("Encrypt"));
     let stored = store.key(account(1), id(1)).await.unwrap().unwrap();
     assert_eq!(stored.value.description, "meanwhile");
