@@ -4,7 +4,10 @@
 //! User Guide, "Troubleshoot access denied error messages".
 
 use keystead_policy::{Request, Verdict};
-use keystead_types::{AliasArn, AliasName, Fault, FaultKind, Principal, partition_of};
+use keystead_store::records::{GrantParty, GrantRecord};
+use keystead_types::{
+    AliasArn, AliasName, Fault, FaultKind, GrantOperation, Principal, partition_of,
+};
 
 use crate::entry::KeyEntry;
 use crate::lookup::Stage;
@@ -81,6 +84,46 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
             Err(Reason::IdentityPolicySilent)
         }
         Verdict::NotMatched => Err(Reason::KeyPolicySilent),
+    }
+}
+
+/// Allows the retirement of a grant: by its retiring principal, by its grantee if the grant says
+/// so, and by the account that issued it. A key policy can forbid it, and cannot allow it.
+/// Source: KMS API reference, RetireGrant.
+pub(crate) fn retirement(
+    stage: &Stage<'_>,
+    action: &'static str,
+    key: &KeyEntry,
+    grant: &GrantRecord,
+) -> Result<(), Fault> {
+    let partition = partition_of(stage.site.region());
+    let principal = &stage.caller.principal;
+    let caller = principal.arn(partition).to_string();
+    let is_caller = |party: &GrantParty| match party {
+        GrantParty::Principal(arn) => {
+            !matches!(principal, Principal::Service { .. }) && *arn == caller
+        }
+        GrantParty::Service(name) => {
+            matches!(principal, Principal::Service { .. }) && *name == caller
+        }
+    };
+    let retiring = grant.retiring.as_ref().is_some_and(is_caller);
+    let grantee =
+        is_caller(&grant.grantee) && grant.operations.contains(&GrantOperation::RetireGrant);
+    let issuer =
+        matches!(principal, Principal::Root { account } if *account == grant.issuing_account);
+    let forbidden = matches!(decide(stage, action, key), Err(Reason::ExplicitDeny));
+    let own = key.record().account == stage.caller.account;
+    match (forbidden, own) {
+        (false, _) if retiring || grantee || issuer => Ok(()),
+        (true, true) => Err(denied(stage, action, key.arn_text(), Reason::ExplicitDeny)),
+        (false, true) => Err(denied(
+            stage,
+            action,
+            key.arn_text(),
+            Reason::KeyPolicySilent,
+        )),
+        (_, false) => Err(stranger(stage, action, key.arn_text())),
     }
 }
 

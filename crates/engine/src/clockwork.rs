@@ -2,14 +2,21 @@
 //! is due get new material. Both are committed and audited like a request, as events of the
 //! service itself.
 
-use keystead_audit::Entry;
-use keystead_store::records::{KeyRecord, Material, Rotation, WrappedKeyBytes};
-use keystead_store::{Change, DueKind, StoreError, Versioned};
-use keystead_types::{Fault, KeyArn, KeyState};
-use keystead_wall::{Command, KeyBinding, Outcome, Reply};
+use std::sync::Arc;
 
-use crate::limits::DUE_BATCH;
-use crate::ready::{noted, refused, unanswered, wrong_reply};
+use keystead_audit::Entry;
+use keystead_store::records::{
+    Import, KeyRecord, Material, MultiRegionRole, Rotation, WrappedKeyBytes,
+};
+use keystead_store::{Change, DueKind, Versioned};
+use keystead_types::{AccountId, Fault, KeyArn, KeyId, KeyState};
+use keystead_wall::{Command, Outcome, Reply, Supply};
+
+use crate::entry;
+use crate::limits::{DUE_BATCH, GRANTS_REMOVED_AT_ONCE};
+use crate::multi_region;
+use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
+use crate::service;
 use crate::site::Site;
 
 /// What one run did.
@@ -19,6 +26,8 @@ pub struct Due {
     pub destroyed: usize,
     /// Keys rotated.
     pub rotated: usize,
+    /// Keys whose imported material expired, and sets that were brought in line.
+    pub tended: usize,
     /// True when there is more to do at once.
     pub more: bool,
 }
@@ -53,7 +62,7 @@ pub async fn run_due(site: &Site, destruction: Destruction) -> Result<Due, Fault
         }
         after = found.into_iter().last();
         run.done.more = more;
-        if !more || run.done.destroyed + run.done.rotated >= DUE_BATCH {
+        if !more || run.done.destroyed + run.done.rotated + run.done.tended >= DUE_BATCH {
             break;
         }
     }
@@ -76,7 +85,8 @@ impl Run {
         }
         match step(site, due).await {
             Ok(Step::Done) if due.kind == DueKind::Deletion => self.done.destroyed += 1,
-            Ok(Step::Done) => self.done.rotated += 1,
+            Ok(Step::Done) if due.kind == DueKind::Rotation => self.done.rotated += 1,
+            Ok(Step::Done) => self.done.tended += 1,
             Ok(Step::NotNow) => {}
             Ok(Step::Silent(fault)) => {
                 self.silent = true;
@@ -107,6 +117,8 @@ async fn step(site: &Site, due: &keystead_store::Due) -> Result<Step, Fault> {
         (None, _) => Ok(Step::NotNow),
         (Some(stored), DueKind::Deletion) => destroy(site, stored).await,
         (Some(stored), DueKind::Rotation) => rotate(site, stored).await,
+        (Some(stored), DueKind::Expiry) => expire(site, stored).await,
+        (Some(_), DueKind::Sync) => sync(site, due).await,
     }
 }
 
@@ -126,6 +138,8 @@ async fn destroy(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Faul
     let KeyRecord {
         account, key_id, ..
     } = record;
+    remove_grants(site, account, key_id).await?;
+    let primary = primary_of(site, &record).await?;
     let changes = vec![Change::RemoveKey {
         account,
         key_id,
@@ -134,7 +148,118 @@ async fn destroy(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Faul
     let arn = arn(site, &record);
     let mut entry = site.trail().service_event("DeleteKey", account, None);
     entry.resource(arn);
-    commit(site, entry, changes).await
+    let step = commit(site, entry, changes).await?;
+    if let Some(primary) = primary {
+        multi_region::converge(&primary, account, key_id).await?;
+    }
+    Ok(step)
+}
+
+/// Where the primary key of a replica is that goes now. It is told to look for its replicas soon:
+/// if this process is killed in between, it finds out by itself.
+async fn primary_of(site: &Site, record: &KeyRecord) -> Result<Option<Arc<Site>>, Fault> {
+    let set = record.multi_region.as_ref();
+    let Some(set) = set.filter(|set| set.role == MultiRegionRole::Replica) else {
+        return Ok(None);
+    };
+    let Some(there) = site.neighbours().site(&set.primary).await? else {
+        return Ok(None);
+    };
+    let stored = there.records().key(record.account, record.key_id).await;
+    let Some(stored) = stored.map_err(Fault::internal)? else {
+        return Ok(None);
+    };
+    let mut next = stored.value;
+    if let Some(set) = &mut next.multi_region {
+        set.sync_due = Some(multi_region::retry_at(site.now()));
+    }
+    let change = Change::PutKey {
+        record: next,
+        previous: Some(stored.modified),
+    };
+    match service::commit_quietly(&there, vec![change]).await? {
+        true => Ok(Some(there)),
+        false => Err(Fault::internal(
+            "the primary key's record changed meanwhile",
+        )),
+    }
+}
+
+/// Removes a key's grants, a batch at a time, before the key itself goes.
+async fn remove_grants(site: &Site, account: AccountId, key_id: KeyId) -> Result<(), Fault> {
+    loop {
+        let records = site.records();
+        let page = records.grants_of(account, key_id, None, GRANTS_REMOVED_AT_ONCE);
+        let (grants, more) = page.await.map_err(Fault::internal)?;
+        if !more {
+            // The last ones go with the key.
+            return Ok(());
+        }
+        let removals = grants.into_iter().map(|grant| Change::RemoveGrant {
+            account,
+            key_id,
+            grant_id: grant.value.grant_id,
+            previous: grant.modified,
+        });
+        service::commit_quietly(site, removals.collect()).await?;
+    }
+}
+
+/// Removes imported material whose time is over. The key waits for it to be imported again, unless
+/// it was not in use yet.
+async fn expire(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault> {
+    let Versioned {
+        value: mut record,
+        modified: previous,
+    } = stored;
+    let now = site.now();
+    let held = record.clone();
+    let mut expired = false;
+    for material in &mut record.materials {
+        let over = |import: &Import| import.valid_to.is_some_and(|end| end <= now);
+        if material.wrapped.is_some() && material.import.as_ref().is_some_and(over) {
+            material.wrapped = None;
+            if let Some(import) = &mut material.import {
+                import.valid_to = None;
+            }
+            expired = true;
+        }
+    }
+    if !expired {
+        return Ok(Step::NotNow);
+    }
+    settle_import_state(&mut record);
+    multi_region::note_changes(&held, &mut record, now);
+    let account = record.account;
+    let mut entry = site
+        .trail()
+        .service_event("DeleteExpiredKeyMaterial", account, None);
+    entry.resource(arn(site, &record));
+    let change = Change::PutKey {
+        record,
+        previous: Some(previous),
+    };
+    commit(site, entry, vec![change]).await
+}
+
+/// Goes on with bringing the members of a set in line; what fails is tried again later.
+async fn sync(site: &Site, due: &keystead_store::Due) -> Result<Step, Fault> {
+    let converged = multi_region::converge(site, due.account, due.key_id).await;
+    let stored = site.records().key(due.account, due.key_id).await;
+    let Some(stored) = stored.map_err(Fault::internal)? else {
+        return converged.map(|()| Step::Done);
+    };
+    let mut next = stored.value;
+    let set = next.multi_region.as_mut();
+    if let Some(set) = set.filter(|set| set.sync_due.is_some_and(|at| at <= site.now())) {
+        set.sync_due = Some(multi_region::retry_at(site.now()));
+        let change = Change::PutKey {
+            record: next,
+            previous: Some(stored.modified),
+        };
+        service::commit_quietly(site, vec![change]).await?;
+    }
+    converged.map(|()| Step::Done)
 }
 
 /// Gives the key new material and sets the next date.
@@ -155,15 +280,7 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
         return Ok(Step::NotNow);
     };
     let old = current.id;
-    let binding = KeyBinding {
-        region: site.region().clone(),
-        account: record.account,
-        key_id: record.key_id,
-        spec: record.spec,
-        usage: record.usage,
-        origin: record.origin,
-        material_id: old,
-    };
+    let binding = entry::binding(site.region(), &record, old);
     let arn = arn(site, &record);
     let event = |receipt, details: Option<String>| {
         let details = details.map(String::into_bytes);
@@ -174,7 +291,10 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
         entry.receipt(noted(receipt));
         entry
     };
-    let call = site.hsm().call(Command::GenerateKey { binding: &binding });
+    let call = site.hsm().call(Command::GenerateKey {
+        binding: &binding,
+        supply: Supply::Made,
+    });
     let Outcome { result, receipt } = match call.await {
         Ok(outcome) => outcome,
         Err(error) => return Ok(Step::Silent(unanswered(error))),
@@ -183,6 +303,7 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
         Ok(Reply::NewKey {
             material_id,
             wrapped,
+            ..
         }) => (material_id, wrapped),
         other => {
             // The HSM counted the command, so it has its record.
@@ -197,20 +318,21 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
     );
     let entry = event(receipt, Some(details));
     let wrapped = WrappedKeyBytes(wrapped.0);
-    record.push_current(Material::rotated(
-        material_id,
-        wrapped,
-        Rotation::Automatic,
-        now,
-    ));
+    let held = record.clone();
+    let material = Material::rotated(material_id, wrapped, Rotation::Automatic, now);
+    multi_region::add_rotated(&mut record, material);
     if let Some(rotation) = &mut record.rotation {
         rotation.next = now.plus_days(rotation.period_days);
     }
+    multi_region::note_changes(&held, &mut record, now);
+    let (account, key_id) = (record.account, record.key_id);
     let changes = vec![Change::PutKey {
         record,
         previous: Some(previous),
     }];
-    commit(site, entry, changes).await
+    let step = commit(site, entry, changes).await?;
+    multi_region::converge(site, account, key_id).await?;
+    Ok(step)
 }
 
 fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
@@ -221,29 +343,8 @@ fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
     }
 }
 
-/// Makes the changes and the record of them durable in one batch, then publishes the record.
-async fn commit(site: &Site, entry: Entry, mut changes: Vec<Change>) -> Result<Step, Fault> {
-    let event_id = entry.event_id();
-    let settled = entry.settle(Ok(()));
-    let outbox = settled.outbox();
-    changes.extend(outbox.map(|(event_id, record)| Change::OutboxPut {
-        event_id,
-        record: record.to_vec(),
-    }));
-    match site.commit(changes).await {
-        Ok(_) => {
-            settled.publish().await.into_outcome()?;
-            site.published(event_id);
-            Ok(Step::Done)
-        }
-        Err(StoreError::Conflict) => {
-            settled.withdraw();
-            Ok(Step::NotNow)
-        }
-        // Nobody knows whether it happened. If it did, the outbox tells it.
-        Err(error) => {
-            let failed = settled.revise(Fault::internal(error));
-            failed.publish().await.into_outcome().map(|()| Step::NotNow)
-        }
-    }
+/// What the service did, made durable with its record.
+async fn commit(site: &Site, entry: Entry, changes: Vec<Change>) -> Result<Step, Fault> {
+    let done = service::commit(site, entry, changes).await?;
+    Ok(if done { Step::Done } else { Step::NotNow })
 }

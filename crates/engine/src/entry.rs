@@ -8,6 +8,22 @@ use keystead_store::{Revision, Versioned};
 use keystead_types::{Fault, FaultKind, KeyArn, KeyUsage, MaterialId, Region};
 use keystead_wall::{KeyBinding, KeyHandle, WrappedKey};
 
+/// Stands in a binding until the HSM has made or opened the material.
+pub(crate) const NO_MATERIAL: MaterialId = keystead_types::Hex32([0; 32]);
+
+/// The binding of a key's material in a Region.
+pub(crate) fn binding(region: &Region, record: &KeyRecord, material_id: MaterialId) -> KeyBinding {
+    KeyBinding {
+        region: region.clone(),
+        account: record.account,
+        key_id: record.key_id,
+        spec: record.spec,
+        usage: record.usage,
+        origin: record.origin,
+        material_id,
+    }
+}
+
 /// A key record of one revision, with its policy compiled and its bindings built.
 pub struct KeyEntry {
     record: KeyRecord,
@@ -33,17 +49,10 @@ impl KeyEntry {
             key_id: record.key_id,
         };
         let policy = KeyPolicy::compile(&record.policy).map_err(Fault::internal)?;
-        let materials = record.materials.iter().map(|material| {
-            let binding = KeyBinding {
-                region: region.clone(),
-                account: record.account,
-                key_id: record.key_id,
-                spec: record.spec,
-                usage: record.usage,
-                origin: record.origin,
-                material_id: material.id,
-            };
-            (binding, WrappedKey(material.wrapped.0.clone()))
+        let materials = record.materials.iter().filter_map(|material| {
+            let wrapped = material.wrapped.as_ref()?;
+            let binding = binding(region, &record, material.id);
+            Some((binding, WrappedKey(wrapped.0.clone())))
         });
         let materials = materials.collect();
         Ok(Self {
@@ -79,6 +88,19 @@ impl KeyEntry {
     /// The compiled key policy.
     pub(crate) fn policy(&self) -> &KeyPolicy {
         &self.policy
+    }
+
+    /// The binding of material of this key.
+    pub(crate) fn binding(&self, material_id: MaterialId) -> KeyBinding {
+        binding(&self.arn.region, &self.record, material_id)
+    }
+
+    /// The material that a usable key works with.
+    ///
+    /// Errors: KMSInternalException if there is none, which the key's state should not allow.
+    pub(crate) fn usable(&self) -> Result<KeyHandle<'_>, Fault> {
+        self.current()
+            .ok_or_else(|| Fault::internal("an enabled key has no current material"))
     }
 
     /// The material that encrypts.

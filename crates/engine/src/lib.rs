@@ -9,26 +9,39 @@ mod authorize;
 mod cache;
 mod clockwork;
 mod entry;
+mod grant_token;
 pub mod limits;
 mod lookup;
 mod marker;
+mod multi_region;
 mod operation;
 mod ready;
 mod serve;
+mod service;
 mod site;
 mod states;
 mod target;
 
 pub use clockwork::{Destruction, Due, run_due};
 pub use entry::KeyEntry;
-pub use keystead_store::records::{Deletion, KeyRecord, Material, Rotation, RotationSetting};
+pub use keystead_attestation::{Attested, TrustedRoots};
+pub use keystead_store::records::{
+    Deletion, GrantConstraints, GrantParty, GrantRecord, Import, KeyRecord, Material,
+    MaterialState, MultiRegion, MultiRegionRole, Replica, Rotation, RotationSetting, UsageRecord,
+};
+pub use keystead_wall::Delivered;
 pub use lookup::Stage;
 pub use operation::{CrossAccount, Identifier, Operation, Spec};
-pub use ready::{DataKey, Lockout, NewKey, Page, Ready, Window, page_limit};
+pub use ready::{
+    Audience, DataKey, GrantPage, ImportParameters, Imported, KeyScope, Lockout, NewGrant, NewKey,
+    NewReplica, Page, ReEncrypted, Ready, Recipient, Side, Signable, Window,
+    check_plaintext_length, page_limit, settle_import_state,
+};
 pub use serve::{Peer, Request, serve, serve_unbuilt};
-pub use site::{Site, SiteParts};
+pub use site::{Alone, Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts};
 pub use states::States;
 pub use target::{
-    AccountWide, AliasHeld, AnyUse, Creating, Encrypting, KeyPair, KeySelector, Listing,
-    MovedAlias, NamedAlias, NewAlias, OneKey, Randomness, Signing, Target, TwoKeys, Usage,
+    AccountWide, Agreeing, AliasHeld, AnyUse, Authenticating, Creating, Encapsulating, Encrypting,
+    GrantHeld, GrantSelector, HeldGrant, KeyPair, KeySelector, Listing, MovedAlias, NamedAlias,
+    NewAlias, OneKey, Randomness, Signing, Target, TwoKeys, Usage,
 };

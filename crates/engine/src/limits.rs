@@ -18,3 +18,15 @@ pub const OUTBOX_SWEPT_AT_ONCE: usize = 1024;
 pub const DUE_BATCH: usize = 64;
 /// Longest page marker, characters. Source: KMS model, `MarkerType`.
 pub const MARKER_MAX_CHARS: usize = 1024;
+/// Longest grant token, characters. Source: KMS model, `GrantTokenType`.
+pub const GRANT_TOKEN_MAX_CHARS: usize = 8192;
+/// Rounds in which replicas are brought in line with their primary key before the clockwork goes
+/// on. Ours: a rotation takes three.
+pub const CONVERGE_ROUNDS: usize = 8;
+/// Wait before the clockwork tries again to bring replicas in line, milliseconds. Ours.
+pub const SYNC_RETRY_MILLIS: i64 = 10 * 1000;
+/// How long the record of a replica may wait for its primary key to name it, milliseconds. Ours:
+/// far longer than a request takes; a killed request leaves one that nobody names.
+pub const REPLICA_UNNAMED_MILLIS: i64 = 60 * 1000;
+/// Grants removed in one batch before their key is. Ours: below what a batch may have.
+pub const GRANTS_REMOVED_AT_ONCE: usize = 500;

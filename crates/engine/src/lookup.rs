@@ -7,16 +7,18 @@ use keystead_audit::Entry;
 use keystead_store::Versioned;
 use keystead_store::records::AliasRecord;
 use keystead_types::{
-    AccountId, AliasArn, AliasName, ArnError, Caller, Fault, FaultKind, KeyArn, KeyId,
+    AccountId, AliasArn, AliasName, ArnError, Caller, Fault, FaultKind, Hex32, KeyArn, KeyId,
     KeyReference, Region,
 };
 use keystead_wall::CiphertextHeader;
 
 use crate::authorize::{self, Subject};
 use crate::entry::KeyEntry;
+use crate::grant_token::{self, NamedGrant};
 use crate::operation::{CrossAccount, Identifier};
+use crate::ready::no_grant;
 use crate::site::{Freshness, Site};
-use crate::target::KeySelector;
+use crate::target::{GrantHeld, GrantSelector, KeySelector};
 
 /// What a request carries while its resources are looked up.
 pub struct Stage<'s> {
@@ -137,7 +139,9 @@ async fn by_ciphertext(
     blob: &[u8],
 ) -> Result<Arc<KeyEntry>, Fault> {
     let header = header(blob)?;
-    let key = if header.region == *stage.site.region() {
+    // A ciphertext of a related multi-Region key opens in each of their Regions.
+    let here = header.region == *stage.site.region() || header.key_id.is_multi_region();
+    let key = if here {
         stage
             .site
             .key(header.account, header.key_id, stage.freshness)
@@ -149,6 +153,55 @@ async fn by_ciphertext(
     authorize::key(stage, action, &key, Subject::Ciphertext)?;
     stage.entry.resource(key.arn().clone());
     Ok(key)
+}
+
+/// The grant that a request wants to retire, if the caller may.
+///
+/// Errors: InvalidGrantTokenException, InvalidGrantIdException, the identifier errors of KMS,
+/// NotFoundException for a grant that is gone, AccessDeniedException.
+pub(crate) async fn retirable_grant(
+    stage: &mut Stage<'_>,
+    action: &'static str,
+    selector: GrantSelector<'_>,
+) -> Result<GrantHeld, Fault> {
+    let NamedGrant {
+        account,
+        key_id,
+        grant_id,
+    } = match selector {
+        GrantSelector::Token(token) => grant_token::open(stage.site.marker_key(), token)?,
+        GrantSelector::Named { key, grant_id } => {
+            let Pointer { arn, .. } = point(stage, Identifier::KeyOnly, action, key).await?;
+            let grant_id = Hex32::parse(grant_id)
+                .map_err(|_| Fault::new(FaultKind::InvalidGrantId, "The grant id is not valid."))?;
+            NamedGrant {
+                account: arn.account,
+                key_id: arn.key_id,
+                grant_id,
+            }
+        }
+    };
+    let arn = KeyArn {
+        region: stage.site.region().clone(),
+        account,
+        key_id,
+    };
+    let own = account == stage.caller.account;
+    let absent = |stage: &Stage<'_>, fault: Fault| match own {
+        true => fault,
+        false => authorize::stranger(stage, action, &arn.to_string()),
+    };
+    let key = stage.site.key(account, key_id, stage.freshness).await?;
+    let Some(key) = key else {
+        return Err(absent(stage, not_found(&arn)));
+    };
+    let grant = stage.site.records().grant(account, key_id, grant_id);
+    let Some(grant) = grant.await.map_err(Fault::internal)? else {
+        return Err(absent(stage, no_grant(&grant_id)));
+    };
+    authorize::retirement(stage, action, &key, &grant.value)?;
+    stage.entry.resource(key.arn().clone());
+    Ok(GrantHeld { grant, key })
 }
 
 /// Reads the `KeyId` member. Existence of a key is not looked at yet, that of an alias is.

@@ -5,10 +5,11 @@ use std::future::Future;
 use keystead_api::{OperationName, Shape};
 use keystead_audit::{Audited, Entry, Opening, SourceAddress, Tls};
 use keystead_store::{Change, StoreError};
-use keystead_types::{Caller, Fault, FaultKind, RequestId};
+use keystead_types::{AccountId, Caller, Fault, FaultKind, KeyId, RequestId};
 
 use crate::limits::COMMIT_ATTEMPTS;
 use crate::lookup::Stage;
+use crate::multi_region;
 use crate::operation::Operation;
 use crate::ready::Ready;
 use crate::site::{Freshness, Site};
@@ -63,8 +64,14 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
         if changes.is_empty() {
             return entry.settle(Ok(answer)).publish().await;
         }
+        let followed = changes.iter().find_map(followed_by_replicas);
         match commit(site, entry, answer, changes).await {
-            Committed::Done(audited) => return audited,
+            Committed::Done(audited) => {
+                if let (Some((account, key_id)), true) = (followed, audited.is_success()) {
+                    follow_up(site, account, key_id).await;
+                }
+                return audited;
+            }
             Committed::Conflict(again) => entry = again,
         }
         freshness = Freshness::Stored;
@@ -146,6 +153,25 @@ async fn attempt<O: Operation>(
     }
     let changes = ready.into_changes(O::Shape::OPERATION.is_read_only());
     Ok((O::Shape::encode(&output), changes))
+}
+
+/// The multi-Region key whose relatives must follow a change.
+fn followed_by_replicas(change: &Change) -> Option<(AccountId, KeyId)> {
+    match change {
+        Change::PutKey { record, .. } => {
+            let set = record.multi_region.as_ref()?;
+            set.sync_due.map(|_| (record.account, record.key_id))
+        }
+        _ => None,
+    }
+}
+
+/// Brings the relatives of a changed key in line before the answer leaves. What fails stays due,
+/// and the clockwork goes on with it.
+async fn follow_up(site: &Site, account: AccountId, key_id: KeyId) {
+    if let Err(fault) = multi_region::converge(site, account, key_id).await {
+        tracing::warn!(%key_id, ?fault, "related keys could not be brought in line yet");
+    }
 }
 
 enum Committed {

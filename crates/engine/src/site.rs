@@ -1,20 +1,23 @@
 //! One Region of the deployment: its records, HSM, trail, clock and memory.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::hmac;
+use keystead_attestation::TrustedRoots;
 use keystead_audit::Trail;
 use keystead_store::records::AliasRecord;
 use keystead_store::{Change, Records, Revision, StoreError, Versioned};
 use keystead_types::{
-    AccountId, AliasName, Clock, Entropy, Fault, KeyId, Region, RequestId, Timestamp,
+    AccountId, AliasName, Clock, Entropy, Fault, KeyId, Region, RequestId, Timestamp, limits,
 };
 use keystead_wall::Hsm;
 
 use crate::cache::Cache;
 use crate::entry::KeyEntry;
 use crate::limits::{CACHED_ENTRIES, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
+use crate::ready::KeyScope;
 
 /// What a [`Site`] is made of.
 pub struct SiteParts {
@@ -30,8 +33,70 @@ pub struct SiteParts {
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Authenticates page markers; the same on every node and after a restart.
+    /// Authenticates page markers and grant tokens; the same on every node and after a restart.
     pub marker_key: [u8; 32],
+    /// The other Regions of the deployment.
+    pub neighbours: Arc<dyn Neighbours>,
+    /// Which attestation documents are trusted.
+    pub attestation: Attestation,
+    /// How much an account may have.
+    pub quotas: Quotas,
+}
+
+/// The Regions of one deployment, as one of them sees the others: for multi-Region keys only.
+pub trait Neighbours: Send + Sync {
+    /// A Region of this deployment; `None` if it is not served here.
+    fn site<'a>(&'a self, region: &'a Region) -> FoundSite<'a>;
+}
+
+/// A Region on its way.
+pub type FoundSite<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Arc<Site>>, Fault>> + Send + 'a>>;
+
+/// A deployment of one Region.
+pub struct Alone;
+
+impl Neighbours for Alone {
+    fn site<'a>(&'a self, _region: &'a Region) -> FoundSite<'a> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+/// Which attestation documents are trusted.
+#[derive(Clone)]
+pub struct Attestation {
+    /// Whose chains.
+    pub roots: TrustedRoots,
+    /// How old a document may be, milliseconds.
+    pub max_age_millis: i64,
+}
+
+/// How much an account may have in a Region. The defaults are AWS's.
+/// Source: KMS Developer Guide, "Resource quotas".
+#[derive(Debug, Clone)]
+pub struct Quotas {
+    /// Customer managed keys.
+    pub keys_per_account: usize,
+    /// Aliases of one key.
+    pub aliases_per_key: usize,
+    /// Grants on one key.
+    pub grants_per_key: usize,
+    /// Tags of one key.
+    pub tags_per_key: usize,
+    /// On-demand rotations in the life of one key.
+    pub on_demand_rotations_per_key: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            keys_per_account: limits::KEYS_PER_ACCOUNT,
+            aliases_per_key: limits::ALIASES_PER_KEY,
+            grants_per_key: limits::GRANTS_PER_KEY,
+            tags_per_key: limits::TAGS_PER_KEY,
+            on_demand_rotations_per_key: limits::ON_DEMAND_ROTATIONS_PER_KEY,
+        }
+    }
 }
 
 /// One Region at work. Shared by all its requests.
@@ -92,10 +157,29 @@ impl Site {
         &self.marker_key
     }
 
-    pub(crate) fn new_key_id(&self) -> KeyId {
+    pub(crate) fn new_key_id(&self, scope: KeyScope) -> KeyId {
         let mut random = [0; 16];
         self.parts.entropy.fill(&mut random);
-        KeyId::from_random(random)
+        match scope {
+            KeyScope::Region => KeyId::from_random(random),
+            KeyScope::MultiRegion => KeyId::multi_region_from_random(random),
+        }
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    pub(crate) fn neighbours(&self) -> &dyn Neighbours {
+        &*self.parts.neighbours
+    }
+
+    pub(crate) fn attestation(&self) -> &Attestation {
+        &self.parts.attestation
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.parts.quotas
     }
 
     /// A key with everything that a request needs of it, in one consistent read.

@@ -21,6 +21,18 @@ pub enum States {
     Rotatable,
     /// RotateKeyOnDemand.
     RotatableNow,
+    /// GetKeyRotationStatus.
+    RotationShown,
+    /// GetPublicKey.
+    PublicKey,
+    /// GetParametersForImport.
+    ImportPreparable,
+    /// ImportKeyMaterial.
+    Importable,
+    /// DeleteImportedKeyMaterial.
+    MaterialDeletable,
+    /// ReplicateKey.
+    Replicable,
 }
 
 impl States {
@@ -44,8 +56,23 @@ impl States {
             S::PendingReplicaDeletion => "pending replica deletion",
             _ => "pending deletion",
         };
+        let external = || {
+            Err(Fault::new(
+                FaultKind::UnsupportedOperation,
+                format!("{arn} origin is EXTERNAL which is not valid for this operation."),
+            ))
+        };
         match self {
             Self::Any => Ok(()),
+            Self::RotationShown => match state {
+                S::PendingImport => external(),
+                _ => Ok(()),
+            },
+            Self::MaterialDeletable => match state {
+                S::Creating => invalid("creating"),
+                S::Updating => invalid("updating"),
+                _ => Ok(()),
+            },
             Self::PendingDeletion if leaving => Ok(()),
             Self::PendingDeletion => invalid("not pending deletion"),
             _ if leaving => invalid(going),
@@ -71,11 +98,26 @@ impl States {
                 S::Disabled => disabled(),
                 S::Creating => invalid("creating"),
                 S::PendingImport if self == Self::RotatableNow => invalid("pending import"),
-                S::PendingImport => Err(Fault::new(
-                    FaultKind::UnsupportedOperation,
-                    format!("{arn} origin is EXTERNAL which is not valid for this operation."),
-                )),
+                S::PendingImport => external(),
                 _ => Ok(()),
+            },
+            Self::PublicKey | Self::Importable => match state {
+                S::Creating => invalid("creating"),
+                S::Unavailable => invalid("unavailable"),
+                _ => Ok(()),
+            },
+            Self::ImportPreparable => match state {
+                S::Creating => invalid("creating"),
+                S::Updating => invalid("updating"),
+                _ => Ok(()),
+            },
+            Self::Replicable => match state {
+                S::Enabled => Ok(()),
+                S::Disabled => disabled(),
+                S::PendingImport => invalid("pending import"),
+                S::Updating => invalid("updating"),
+                S::Unavailable => invalid("unavailable"),
+                _ => invalid("creating"),
             },
         }
     }
@@ -144,6 +186,39 @@ mod tests {
             (
                 States::RotatableNow,
                 ["ok", disabled, pd, prd, import, "ok", creating, "ok"],
+            ),
+            (
+                States::RotationShown,
+                ["ok", "ok", "ok", "ok", origin, "ok", "ok", "ok"],
+            ),
+            (
+                States::PublicKey,
+                ["ok", "ok", pd, prd, "ok", unavailable, creating, "ok"],
+            ),
+            (
+                States::ImportPreparable,
+                ["ok", "ok", pd, prd, "ok", "ok", creating, updating],
+            ),
+            (
+                States::Importable,
+                ["ok", "ok", pd, prd, "ok", unavailable, creating, "ok"],
+            ),
+            (
+                States::MaterialDeletable,
+                ["ok", "ok", "ok", "ok", "ok", "ok", creating, updating],
+            ),
+            (
+                States::Replicable,
+                [
+                    "ok",
+                    disabled,
+                    pd,
+                    prd,
+                    import,
+                    unavailable,
+                    creating,
+                    updating,
+                ],
             ),
         ];
         for (row, expected) in rows {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use keystead_store::Versioned;
-use keystead_store::records::AliasRecord;
+use keystead_store::records::{AliasRecord, GrantRecord};
 use keystead_types::{AliasName, Fault, KeyState, KeyUsage};
 
 use crate::authorize;
@@ -41,6 +41,12 @@ usages! {
     Encrypting = Some(KeyUsage::EncryptDecrypt);
     /// Sign, Verify.
     Signing = Some(KeyUsage::SignVerify);
+    /// GenerateMac, VerifyMac.
+    Authenticating = Some(KeyUsage::GenerateVerifyMac);
+    /// DeriveSharedSecret.
+    Agreeing = Some(KeyUsage::KeyAgreement);
+    /// Encapsulate, Decapsulate.
+    Encapsulating = Some(KeyUsage::EncapsulateDecapsulate);
 }
 
 /// How a request names a key.
@@ -76,7 +82,7 @@ pub trait Target: sealed::Sealed + Send + Sync + 'static {
         Self: Sized;
 
     /// The keys held, in the order in which their usage and state are checked.
-    fn keys(held: &Self::Held) -> Vec<&KeyEntry>;
+    fn keys(held: &Self::Held) -> [Option<&KeyEntry>; 2];
 
     /// The key usage that the held keys must have.
     fn needed() -> Option<KeyUsage> {
@@ -136,8 +142,8 @@ impl<U: Usage> Target for OneKey<U> {
         .await
     }
 
-    fn keys(held: &Arc<KeyEntry>) -> Vec<&KeyEntry> {
-        vec![held]
+    fn keys(held: &Arc<KeyEntry>) -> [Option<&KeyEntry>; 2] {
+        [Some(held), None]
     }
 
     fn needed() -> Option<KeyUsage> {
@@ -178,8 +184,8 @@ impl<U: Usage> Target for TwoKeys<U> {
         })
     }
 
-    fn keys(held: &KeyPair) -> Vec<&KeyEntry> {
-        vec![&held.source, &held.destination]
+    fn keys(held: &KeyPair) -> [Option<&KeyEntry>; 2] {
+        [Some(&held.source), Some(&held.destination)]
     }
 
     fn needed() -> Option<KeyUsage> {
@@ -226,8 +232,8 @@ impl Target for NewAlias {
         })
     }
 
-    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
-        held.key.iter().map(AsRef::as_ref).collect()
+    fn keys(held: &AliasHeld) -> [Option<&KeyEntry>; 2] {
+        [held.key.as_deref(), None]
     }
 }
 
@@ -252,8 +258,8 @@ impl Target for NamedAlias {
         })
     }
 
-    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
-        held.key.iter().map(AsRef::as_ref).collect()
+    fn keys(held: &AliasHeld) -> [Option<&KeyEntry>; 2] {
+        [held.key.as_deref(), None]
     }
 }
 
@@ -286,8 +292,8 @@ impl Target for MovedAlias {
     }
 
     /// Only the new target's state matters: an alias may leave a key that is pending deletion.
-    fn keys(held: &AliasHeld) -> Vec<&KeyEntry> {
-        held.key.iter().map(AsRef::as_ref).collect()
+    fn keys(held: &AliasHeld) -> [Option<&KeyEntry>; 2] {
+        [held.key.as_deref(), None]
     }
 }
 
@@ -304,8 +310,53 @@ impl<K: Send + Sync + 'static> Target for AccountWide<K> {
         authorize::account_wide(stage, spec.actions)
     }
 
-    fn keys((): &()) -> Vec<&KeyEntry> {
-        Vec::new()
+    fn keys((): &()) -> [Option<&KeyEntry>; 2] {
+        [None, None]
+    }
+}
+
+/// An existing grant, named by a token or by its key and id, and its key: RetireGrant.
+pub enum HeldGrant {}
+
+impl sealed::Sealed for HeldGrant {}
+
+/// How a request names a grant.
+#[derive(Debug, Clone)]
+pub enum GrantSelector<'a> {
+    /// By a token.
+    Token(&'a str),
+    /// By its key and id.
+    Named {
+        /// The key's ARN or id.
+        key: &'a str,
+        /// The grant's id.
+        grant_id: &'a str,
+    },
+}
+
+/// A grant that the caller may retire.
+pub struct GrantHeld {
+    /// The grant.
+    pub grant: Versioned<GrantRecord>,
+    /// Its key.
+    pub key: Arc<KeyEntry>,
+}
+
+impl Target for HeldGrant {
+    type Selection<'a> = GrantSelector<'a>;
+    type Actions = &'static str;
+    type Held = GrantHeld;
+
+    async fn acquire<'a>(
+        stage: &'a mut Stage<'_>,
+        spec: &'a Spec<Self>,
+        selection: GrantSelector<'a>,
+    ) -> Result<GrantHeld, Fault> {
+        lookup::retirable_grant(stage, spec.actions, selection).await
+    }
+
+    fn keys(held: &GrantHeld) -> [Option<&KeyEntry>; 2] {
+        [Some(&held.key), None]
     }
 }
 
@@ -314,14 +365,14 @@ pub(crate) fn admit_usage<T: Target>(held: &T::Held, operation: &str) -> Result<
     let Some(needed) = T::needed() else {
         return Ok(());
     };
-    T::keys(held)
-        .into_iter()
-        .try_for_each(|key| key.check_usage(needed, operation))
+    let mut keys = T::keys(held).into_iter().flatten();
+    keys.try_for_each(|key| key.check_usage(needed, operation))
 }
 
 /// Refuses keys whose state does not allow the operation.
 pub(crate) fn admit_states<T: Target>(held: &T::Held, spec: &Spec<T>) -> Result<(), Fault> {
-    T::keys(held).into_iter().try_for_each(|key| {
+    let mut keys = T::keys(held).into_iter().flatten();
+    keys.try_for_each(|key| {
         let state: KeyState = key.record().state;
         spec.states.admit(state, key.arn_text())
     })

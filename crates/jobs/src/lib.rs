@@ -52,13 +52,15 @@ async fn catch_up(site: &Site, destruction: Destruction) {
             Ok(Due {
                 destroyed,
                 rotated,
+                tended,
                 more,
             }) => {
-                if destroyed + rotated > 0 {
-                    tracing::info!(region = %site.region(), destroyed, rotated, "clockwork");
+                let progress = destroyed + rotated + tended;
+                if progress > 0 {
+                    tracing::info!(region = %site.region(), destroyed, rotated, tended, "clockwork");
                 }
                 // Without progress the rest waits for the next look.
-                if !more || destroyed + rotated == 0 {
+                if !more || progress == 0 {
                     return;
                 }
             }

@@ -5,11 +5,11 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command as Program;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
-use keystead_engine::{Site, SiteParts};
+use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, TrustedRoots};
 use keystead_server::{Health, Sites};
 use keystead_store::{Backend, Change, Expect, Meta, Records, Versioned};
 use keystead_store_sqlite::SqliteBackend;
@@ -53,10 +53,35 @@ pub(crate) struct Opening {
     /// Threads that will call the HSM process.
     pub(crate) ports: u16,
     pub(crate) durability: Durability,
+    pub(crate) settings: SiteSettings,
 }
+
+/// What all Regions have in common.
+#[derive(Clone)]
+pub(crate) struct SiteSettings {
+    pub(crate) quotas: Quotas,
+    pub(crate) attestation: Attestation,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            quotas: Quotas::default(),
+            attestation: Attestation {
+                roots: TrustedRoots::aws(),
+                max_age_millis: ATTESTATION_MAX_AGE_MILLIS,
+            },
+        }
+    }
+}
+
+/// How old an attestation document may be when not told, milliseconds. Ours: AWS does not say.
+pub(crate) const ATTESTATION_MAX_AGE_MILLIS: i64 = 5 * 60 * 1000;
 
 /// A data directory at work.
 pub(crate) struct Deployment {
+    itself: Weak<Deployment>,
+    settings: SiteSettings,
     dir: DataDir,
     served: Served,
     log: Arc<AuditLog>,
@@ -79,6 +104,7 @@ impl Deployment {
             served,
             ports,
             durability,
+            settings,
         } = opening;
         let log = AuditLog::open(&dir.audit(), durability).map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -115,7 +141,9 @@ impl Deployment {
             timing: SupervisorTiming::default(),
         })
         .map_err(|error| error.to_string())?;
-        let deployment = Self {
+        let deployment = Arc::new_cyclic(|itself: &Weak<Self>| Self {
+            itself: itself.clone(),
+            settings,
             dir,
             served,
             log: Arc::new(log),
@@ -125,8 +153,8 @@ impl Deployment {
             opening: tokio::sync::Mutex::new(()),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-        };
-        Ok((Arc::new(deployment), ports))
+        });
+        Ok((deployment, ports))
     }
 
     pub(crate) fn log(&self) -> &Arc<AuditLog> {
@@ -202,6 +230,9 @@ impl Deployment {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             marker_key,
+            neighbours: Arc::new(Elsewhere(self.itself.clone())),
+            attestation: self.settings.attestation.clone(),
+            quotas: self.settings.quotas.clone(),
         }));
         let mut sites = HashMap::clone(&self.sites.load());
         sites.insert(region.clone(), site.clone());
@@ -338,6 +369,26 @@ async fn put_meta(records: &Records, item: Meta, value: Vec<u8>) -> Result<(), S
         .await
         .map(|_| ())
         .map_err(|error| error.to_string())
+}
+
+/// The Regions of a deployment as its own Regions see it.
+struct Elsewhere(Weak<Deployment>);
+
+impl Neighbours for Elsewhere {
+    fn site<'a>(&'a self, region: &'a Region) -> FoundSite<'a> {
+        Box::pin(async move {
+            let deployment = self.0.upgrade();
+            let deployment = deployment.ok_or_else(|| Fault::internal("the server is stopping"))?;
+            if !deployment.served.accepts(region) {
+                return Ok(None);
+            }
+            if let Some(site) = deployment.sites.load().get(region) {
+                return Ok(Some(site.clone()));
+            }
+            let opened = deployment.open_region(region).await;
+            opened.map(Some).map_err(Fault::internal)
+        })
+    }
 }
 
 impl Sites for Deployment {

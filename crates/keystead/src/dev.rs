@@ -8,7 +8,7 @@ use keystead_identity::DevelopmentDirectory;
 use keystead_server::ServerConfig;
 
 use crate::config::DEFAULT_LISTEN;
-use crate::deployment::{Deployment, Opening, Served};
+use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
 use crate::running::{self, Plan};
@@ -77,6 +77,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         served: Served::Any,
         ports: workers + 1,
         durability: Durability::Write,
+        settings: SiteSettings::default(),
     })?;
     let plan = Plan {
         deployment,

@@ -10,7 +10,7 @@ use keystead_types::{AccountId, Region};
 use keystead_wall::{Command, Hsm, Reply, WallClient, Worker, WorkerPort};
 
 use crate::config;
-use crate::deployment::{Deployment, Opening, Served};
+use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
 
@@ -80,6 +80,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         served: Served::Only(regions.clone()),
         ports: 1,
         durability: Durability::Strict,
+        settings: SiteSettings::default(),
     })
     .map_err(unfinished)?;
     let made = match ports.pop() {

@@ -8,7 +8,7 @@ use keystead_server::{ServerConfig, TlsFiles};
 use keystead_wall::WallClient;
 
 use crate::config::{Durability, File};
-use crate::deployment::{Deployment, Opening, Served};
+use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging;
 use crate::running::{self, Plan};
@@ -77,6 +77,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             Durability::Write => keystead_audit::Durability::Write,
             Durability::Strict => keystead_audit::Durability::Strict,
         },
+        settings: SiteSettings::default(),
     })?;
     let plan = Plan {
         deployment,

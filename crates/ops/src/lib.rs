@@ -8,8 +8,6 @@ pub mod policy;
 pub mod rotation;
 pub mod tags;
 
-use keystead_types::{Fault, FaultKind};
-
 pub use aliases::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
 pub use crypto::{
     Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom, ReEncrypt,
@@ -24,14 +22,3 @@ pub use rotation::{
     RotateKeyOnDemand,
 };
 pub use tags::{ListResourceTags, TagResource, UntagResource};
-
-/// Refuses grant tokens: no grants exist yet, so no token is one of ours.
-fn check_grant_tokens(tokens: Option<&Vec<String>>) -> Result<(), Fault> {
-    if tokens.is_none_or(Vec::is_empty) {
-        return Ok(());
-    }
-    Err(Fault::new(
-        FaultKind::InvalidGrantToken,
-        "The grant token is not valid.",
-    ))
-}

@@ -12,6 +12,8 @@ pub const KEY_POLICY_MAX_BYTES: usize = 32_768;
 pub const TAGS_PER_KEY: usize = 50;
 /// Aliases on one key. Source: KMS Developer Guide, "Resource quotas".
 pub const ALIASES_PER_KEY: usize = 50;
+/// Grants on one key. Source: KMS Developer Guide, "Resource quotas".
+pub const GRANTS_PER_KEY: usize = 50_000;
 /// On-demand rotations in the life of one key. Source: KMS Developer Guide, "Resource quotas".
 pub const ON_DEMAND_ROTATIONS_PER_KEY: usize = 25;
 /// Customer managed keys per account and Region. Source: KMS Developer Guide, "Resource quotas".

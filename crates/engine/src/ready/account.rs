@@ -1,20 +1,29 @@
 //! What an account-wide permission can do.
 
 use keystead_store::Change;
-use keystead_store::records::{AliasRecord, KeyRecord};
+use keystead_store::records::{AliasRecord, KeyRecord, MultiRegion, MultiRegionRole};
 use keystead_types::{
-    AliasName, Fault, FaultKind, KeyArn, KeyId, KeyManager, KeySpec, KeyState, KeyUsage,
-    MaterialId, Origin, Plaintext, limits,
+    AccountId, AliasName, Fault, FaultKind, KeyArn, KeyId, KeyManager, KeySpec, KeyState, KeyUsage,
+    Origin,
 };
-use keystead_wall::{Command, KeyBinding, Reply};
+use keystead_wall::{Command, Delivered};
 
 use super::key::{Lockout, checked_policy};
-use super::{Page, Ready, Window, wrong_reply};
+use super::recipient::Recipient;
+use super::{Page, Ready, Window};
+use crate::entry::{self, NO_MATERIAL};
 use crate::lookup;
+use crate::site::Site;
 use crate::target::{AccountWide, Creating, Listing, Randomness};
 
-/// Stands in a binding until the HSM has made the material.
-const NO_MATERIAL: MaterialId = keystead_types::Hex32([0; 32]);
+/// Whether a key belongs to one Region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Unusable outside its Region.
+    Region,
+    /// The primary key of a set.
+    MultiRegion,
+}
 
 /// What CreateKey asks for.
 pub struct NewKey {
@@ -22,6 +31,10 @@ pub struct NewKey {
     pub spec: KeySpec,
     /// What it is for.
     pub usage: KeyUsage,
+    /// Where its material comes from: `AWS_KMS` or `EXTERNAL`.
+    pub origin: Origin,
+    /// Whether it may get replicas in other Regions.
+    pub scope: KeyScope,
     /// Free text.
     pub description: String,
     /// The key policy; `None` for the default one.
@@ -37,25 +50,17 @@ impl Ready<'_, AccountWide<Creating>> {
     ///
     /// Errors: those of the policy; LimitExceededException at the account's limit of keys.
     pub async fn create_key(&mut self, new: NewKey) -> Result<KeyRecord, Fault> {
-        let NewKey {
-            spec,
-            usage,
-            description,
-            policy,
-            lockout,
-            tags,
-        } = new;
         let account = self.caller().account;
         let region = self.region().clone();
-        let key_id = self.stage.site.new_key_id();
+        let key_id = self.stage.site.new_key_id(new.scope);
         let arn = KeyArn {
             region: region.clone(),
             account,
             key_id,
         };
-        let policy = match policy {
+        let policy = match new.policy {
             Some(policy) => {
-                checked_policy(self, &policy, &arn, lockout)?;
+                checked_policy(self, &policy, &arn, new.lockout)?;
                 policy
             }
             None => {
@@ -63,35 +68,41 @@ impl Ready<'_, AccountWide<Creating>> {
                 keystead_policy::default_key_policy(partition, account)
             }
         };
-        self.room_for_key().await?;
-        let binding = KeyBinding {
-            region,
-            account,
-            key_id,
-            spec,
-            usage,
-            origin: Origin::AwsKms,
-            material_id: NO_MATERIAL,
-        };
-        let material = self.generate(&binding).await?;
-        let record = KeyRecord {
+        room_for_key(self.stage.site, account).await?;
+        let multi_region = (new.scope == KeyScope::MultiRegion).then(|| MultiRegion {
+            role: MultiRegionRole::Primary,
+            primary: region.clone(),
+            replicas: Vec::new(),
+            handover: None,
+            sync_due: None,
+        });
+        let mut record = KeyRecord {
             key_id,
             account,
-            spec,
-            usage,
-            origin: Origin::AwsKms,
+            spec: new.spec,
+            usage: new.usage,
+            origin: new.origin,
             manager: KeyManager::Customer,
-            state: KeyState::Enabled,
-            description,
-            created: material.created,
+            state: KeyState::PendingImport,
+            description: new.description,
+            created: self.now(),
             deletion: None,
-            multi_region: false,
+            multi_region,
             policy,
-            tags,
-            materials: vec![material],
+            tags: new.tags,
+            materials: Vec::new(),
+            public_key: None,
             rotation: None,
             on_demand_rotations: 0,
         };
+        if new.origin == Origin::AwsKms {
+            let binding = entry::binding(&region, &record, NO_MATERIAL);
+            let (material, public_key) = self.generate(&binding).await?;
+            record.created = material.created;
+            record.materials.push(material);
+            record.public_key = public_key;
+            record.state = KeyState::Enabled;
+        }
         self.stage.entry.resource(arn);
         self.changes.push(Change::PutKey {
             record: record.clone(),
@@ -99,22 +110,20 @@ impl Ready<'_, AccountWide<Creating>> {
         });
         Ok(record)
     }
+}
 
-    async fn room_for_key(&self) -> Result<(), Fault> {
-        let most = limits::KEYS_PER_ACCOUNT;
-        let count = self
-            .stage
-            .site
-            .count_keys(self.caller().account, most)
-            .await?;
-        if count < most {
-            return Ok(());
-        }
-        Err(Fault::new(
-            FaultKind::LimitExceeded,
-            format!("The account already has {most} keys in this Region, the most it may have."),
-        ))
+/// Refuses a key beyond the account's quota in a Region.
+///
+/// Errors: LimitExceededException.
+pub(super) async fn room_for_key(site: &Site, account: AccountId) -> Result<(), Fault> {
+    let most = site.quotas().keys_per_account;
+    if site.count_keys(account, most).await? < most {
+        return Ok(());
     }
+    Err(Fault::new(
+        FaultKind::LimitExceeded,
+        format!("The account already has {most} keys in this Region, the most it may have."),
+    ))
 }
 
 impl Ready<'_, AccountWide<Listing>> {
@@ -170,10 +179,13 @@ impl Ready<'_, AccountWide<Listing>> {
 
 impl Ready<'_, AccountWide<Randomness>> {
     /// Makes 1–1024 random bytes in the HSM.
-    pub async fn random(&mut self, length: u16) -> Result<Plaintext, Fault> {
-        match self.ask(Command::GenerateRandom { length }).await? {
-            Reply::Plaintext(bytes) => Ok(bytes),
-            _ => Err(wrong_reply()),
-        }
+    pub async fn random(
+        &mut self,
+        length: u16,
+        recipient: Option<&Recipient>,
+    ) -> Result<Delivered, Fault> {
+        let recipient = recipient.map(Recipient::public_key);
+        self.ask_secret(Command::GenerateRandom { length, recipient })
+            .await
     }
 }

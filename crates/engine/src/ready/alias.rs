@@ -16,8 +16,8 @@ impl Ready<'_, NewAlias> {
 
     /// Mints the new alias.
     ///
-    /// Errors: AlreadyExistsException; LimitExceededException beyond `most` aliases on the key.
-    pub async fn create(&mut self, most: usize) -> Result<(), Fault> {
+    /// Errors: AlreadyExistsException; LimitExceededException beyond the quota of aliases on the key.
+    pub async fn create(&mut self) -> Result<(), Fault> {
         let Some(key) = self.held.key.clone() else {
             return Err(no_key());
         };
@@ -32,7 +32,7 @@ impl Ready<'_, NewAlias> {
                 format!("An alias with the name {arn} already exists"),
             ));
         }
-        room_for_alias(self, &key, most).await?;
+        room_for_alias(self, &key).await?;
         let now = self.now();
         let record = AliasRecord {
             name: self.held.name.clone(),
@@ -76,15 +76,15 @@ impl Ready<'_, MovedAlias> {
 
     /// Mints the move.
     ///
-    /// Errors: LimitExceededException beyond `most` aliases on the new key.
-    pub async fn point_to_new_key(&mut self, most: usize) -> Result<(), Fault> {
+    /// Errors: LimitExceededException beyond the quota of aliases on the new key.
+    pub async fn point_to_new_key(&mut self) -> Result<(), Fault> {
         let (Some(key), Some(existing)) = (self.held.key.clone(), self.held.existing.clone())
         else {
             return Err(no_key());
         };
         let mut record = existing.value;
         if record.target != key.record().key_id {
-            room_for_alias(self, &key, most).await?;
+            room_for_alias(self, &key).await?;
         }
         record.target = key.record().key_id;
         record.updated = self.now();
@@ -102,11 +102,8 @@ fn no_key() -> Fault {
     Fault::internal("an alias operation ran without its key")
 }
 
-async fn room_for_alias<T: Target>(
-    ready: &Ready<'_, T>,
-    key: &KeyEntry,
-    most: usize,
-) -> Result<(), Fault> {
+async fn room_for_alias<T: Target>(ready: &Ready<'_, T>, key: &KeyEntry) -> Result<(), Fault> {
+    let most = ready.quotas().aliases_per_key;
     let record = key.record();
     let records = ready.stage.site.records();
     let count = records

@@ -8,31 +8,18 @@ use keystead_wall::{Command, KeyBinding, Reply};
 
 use super::{Ready, wrong_reply};
 use crate::authorize;
+use crate::entry::NO_MATERIAL;
+use crate::multi_region;
 use crate::target::{AnyUse, OneKey, Target};
 
 impl Ready<'_, OneKey<AnyUse>> {
-    /// The key's record.
-    pub fn key(&self) -> &KeyRecord {
-        self.held.record()
-    }
-
-    /// The key's ARN.
-    pub fn arn(&self) -> &KeyArn {
-        self.held.arn()
-    }
-
-    /// The key's ARN as text.
-    pub fn arn_text(&self) -> &str {
-        self.held.arn_text()
-    }
-
     /// Mints the change of this key's record to what `edit` makes of it. Which key it is, and what
     /// it is for, cannot be edited.
     pub fn update(&mut self, edit: impl FnOnce(&mut KeyRecord)) {
         let held = self.held.record();
         let mut record = held.clone();
         edit(&mut record);
-        let record = KeyRecord {
+        let mut record = KeyRecord {
             key_id: held.key_id,
             account: held.account,
             spec: held.spec,
@@ -42,6 +29,7 @@ impl Ready<'_, OneKey<AnyUse>> {
             created: held.created,
             ..record
         };
+        multi_region::note_changes(held, &mut record, self.stage.site.now());
         let previous = Some(self.held.revision());
         self.changes.push(Change::PutKey { record, previous });
     }
@@ -49,11 +37,13 @@ impl Ready<'_, OneKey<AnyUse>> {
     /// Makes new material for this key in the HSM, to be added by [`Self::update`].
     pub async fn new_material(&mut self) -> Result<Material, Fault> {
         let held = self.held.clone();
-        let binding = held
-            .current()
-            .map(|current| current.binding.clone())
-            .ok_or_else(|| Fault::internal("a key of origin AWS_KMS has no material"))?;
-        self.generate(&binding).await
+        let (material, _) = self.generate(&held.binding(NO_MATERIAL)).await?;
+        Ok(material)
+    }
+
+    /// Adds rotated material: it becomes the current one, in a set once every replica has it.
+    pub fn add_rotated(record: &mut KeyRecord, material: Material) {
+        multi_region::add_rotated(record, material);
     }
 
     /// Compiles a new key policy and checks that the caller could replace it again, unless told
@@ -100,17 +90,30 @@ pub(super) fn checked_policy<T: Target>(
 }
 
 impl<T: Target> Ready<'_, T> {
-    /// Makes material for a binding, whose material id is ignored.
-    pub(super) async fn generate(&mut self, binding: &KeyBinding) -> Result<Material, Fault> {
-        match self.ask(Command::GenerateKey { binding }).await? {
+    /// Makes material for a binding, whose material id is ignored, and the public key if there is
+    /// one.
+    pub(super) async fn generate(
+        &mut self,
+        binding: &KeyBinding,
+    ) -> Result<(Material, Option<Vec<u8>>), Fault> {
+        let reply = self
+            .ask_for_key(binding.spec, |supply| Command::GenerateKey {
+                binding,
+                supply,
+            })
+            .await?;
+        match reply {
             Reply::NewKey {
                 material_id,
                 wrapped,
-            } => Ok(Material::first(
-                material_id,
-                WrappedKeyBytes(wrapped.0),
-                self.now(),
-            )),
+                public_key,
+            } => {
+                let wrapped = WrappedKeyBytes(wrapped.0);
+                Ok((
+                    Material::first(material_id, wrapped, self.now()),
+                    public_key,
+                ))
+            }
             _ => Err(wrong_reply()),
         }
     }

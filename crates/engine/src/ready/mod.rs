@@ -2,22 +2,37 @@
 //! methods depend on the target: a key held for signing has no `encrypt`.
 
 mod account;
+mod agreeing;
 mod alias;
+mod authenticating;
 mod encrypting;
+mod grants;
+mod import;
 mod key;
+mod recipient;
+mod regions;
+mod signing;
 
 use keystead_audit::ReceiptNote;
 use keystead_store::Change;
-use keystead_types::{Caller, Fault, FaultKind, Timestamp};
-use keystead_wall::{Command, Outcome, Receipt, Refusal, Reply, WallError};
+use keystead_store::records::KeyRecord;
+use keystead_types::{Caller, Fault, FaultKind, KeyArn, KeySpec, Timestamp};
+use keystead_wall::{Command, Delivered, Outcome, Receipt, Refusal, Reply, Supply, WallError};
 
 use crate::lookup::Stage;
 use crate::marker::Scope;
-use crate::target::Target;
+use crate::site::Quotas;
+use crate::target::{OneKey, Target, Usage};
 
-pub use account::NewKey;
-pub use encrypting::DataKey;
+pub use account::{KeyScope, NewKey};
+pub use encrypting::{DataKey, ReEncrypted, Side, check_plaintext_length};
+pub(crate) use grants::no_grant;
+pub use grants::{GrantPage, NewGrant};
+pub use import::{ImportParameters, Imported, settle_import_state};
 pub use key::Lockout;
+pub use recipient::{Audience, Recipient};
+pub use regions::NewReplica;
+pub use signing::Signable;
 
 /// Authorized and admitted. Only the pipeline makes one.
 pub struct Ready<'s, T: Target> {
@@ -59,9 +74,8 @@ impl<'s, T: Target> Ready<'s, T> {
     /// key's ARN as its response element, as CloudTrail has done since 2022-12.
     pub(crate) fn into_changes(mut self, read_only: bool) -> Vec<Change> {
         if !read_only && !self.responded {
-            let arn = T::keys(&self.held)
-                .first()
-                .map(|key| key.arn_text().to_owned());
+            let [key, _] = T::keys(&self.held);
+            let arn = key.map(|key| key.arn_text().to_owned());
             if let Some(arn) = arn {
                 self.respond(format!(r#"{{"keyId":"{arn}"}}"#));
             }
@@ -163,12 +177,69 @@ impl<'s, T: Target> Ready<'s, T> {
         }
     }
 
+    /// How much an account may have.
+    pub fn quotas(&self) -> &Quotas {
+        self.stage.site.quotas()
+    }
+
     /// Sends one command to the HSM and notes its receipt.
-    async fn ask(&mut self, command: Command<'_>) -> Result<Reply, Fault> {
+    async fn ask_raw(&mut self, command: Command<'_>) -> Result<Result<Reply, Refusal>, Fault> {
         let call = self.stage.site.hsm().call(command);
         let Outcome { result, receipt } = call.await.map_err(unanswered)?;
         self.stage.entry.receipt(noted(receipt));
-        result.map_err(refused)
+        Ok(result)
+    }
+
+    /// As [`Self::ask_raw`]; what the HSM refuses is the request's fault.
+    async fn ask(&mut self, command: Command<'_>) -> Result<Reply, Fault> {
+        self.ask_raw(command).await?.map_err(refused)
+    }
+
+    /// Asks for a secret, for the caller or an attested recipient.
+    async fn ask_secret(&mut self, command: Command<'_>) -> Result<Delivered, Fault> {
+        match self.ask(command).await? {
+            Reply::Plaintext(secret) => Ok(Delivered::Clear(secret)),
+            Reply::Enveloped(envelope) => Ok(Delivered::Enveloped(envelope)),
+            _ => Err(wrong_reply()),
+        }
+    }
+
+    /// Asks for a new key. An RSA key is taken from those made ahead; only when there are none
+    /// does the command wait for one to be made, in a lane where it holds up no other.
+    async fn ask_for_key<'c>(
+        &mut self,
+        spec: KeySpec,
+        command: impl Fn(Supply) -> Command<'c>,
+    ) -> Result<Reply, Fault> {
+        if spec.is_rsa() {
+            match self.ask_raw(command(Supply::Prepared)).await? {
+                Err(Refusal::NonePrepared) => {}
+                other => return other.map_err(refused),
+            }
+        }
+        self.ask(command(Supply::Made)).await
+    }
+}
+
+impl<U: Usage> Ready<'_, OneKey<U>> {
+    /// The key's ARN.
+    pub fn arn(&self) -> &KeyArn {
+        self.held.arn()
+    }
+
+    /// The key's ARN as text.
+    pub fn arn_text(&self) -> &str {
+        self.held.arn_text()
+    }
+
+    /// The key's ARN, as cryptographic answers name it.
+    pub fn key_arn(&self) -> String {
+        self.held.arn_text().to_owned()
+    }
+
+    /// The key's record.
+    pub fn key(&self) -> &KeyRecord {
+        self.held.record()
     }
 }
 
@@ -215,10 +286,30 @@ pub(crate) fn unanswered(error: WallError) -> Fault {
     }
 }
 
-/// The wire error for what the HSM would not do. Only the ciphertext is the caller's doing.
+/// The wire error for what the HSM would not do. Texts that AWS does not document are short.
+/// Source: KMS API reference, errors of the operations.
 pub(crate) fn refused(refusal: Refusal) -> Fault {
+    use FaultKind as K;
     match refusal {
-        Refusal::InvalidCiphertext => Fault::bare(FaultKind::InvalidCiphertext),
+        Refusal::InvalidCiphertext => Fault::bare(K::InvalidCiphertext),
+        Refusal::SignatureInvalid => Fault::bare(K::KMSInvalidSignature),
+        Refusal::MacInvalid => Fault::bare(K::KMSInvalidMac),
+        // AWS sends an empty text.
+        Refusal::PublicKeyInvalid => Fault::validation(""),
+        Refusal::RecipientInvalid => Fault::validation(
+            "The public key of the attestation document is not an RSA key of 2048 bits or more.",
+        ),
+        Refusal::ImportTokenInvalid => Fault::new(
+            K::InvalidImportToken,
+            "The import token is not valid for this key.",
+        ),
+        Refusal::ImportTokenExpired => {
+            Fault::new(K::ExpiredImportToken, "The import token has expired.")
+        }
+        Refusal::MaterialInvalid => Fault::new(
+            K::IncorrectKeyMaterial,
+            "The key material is not valid for the key spec of this key.",
+        ),
         _ => Fault::internal(refusal),
     }
 }

@@ -4,7 +4,7 @@ use keystead_api::create_alias::Input;
 use keystead_engine::{
     CrossAccount, Identifier, KeySelector, NewAlias, Operation, Ready, Spec, States,
 };
-use keystead_types::{AliasName, Fault, limits};
+use keystead_types::{AliasName, Fault};
 
 use super::{checked_name, refuse_alias_target};
 
@@ -29,6 +29,6 @@ impl Operation for CreateAlias {
     }
 
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
-        ready.create(limits::ALIASES_PER_KEY).await
+        ready.create().await
     }
 }

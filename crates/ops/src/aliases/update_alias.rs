@@ -4,7 +4,7 @@ use keystead_api::update_alias::Input;
 use keystead_engine::{
     CrossAccount, Identifier, KeySelector, MovedAlias, Operation, Ready, Spec, States,
 };
-use keystead_types::{AliasName, Fault, limits};
+use keystead_types::{AliasName, Fault};
 
 use super::{checked_name, refuse_alias_target};
 
@@ -36,6 +36,6 @@ impl Operation for UpdateAlias {
                 "The alias and its new target must have the same key type and key usage.",
             ));
         }
-        ready.point_to_new_key(limits::ALIASES_PER_KEY).await
+        ready.point_to_new_key().await
     }
 }

@@ -9,8 +9,10 @@ use keystead_engine::{
 };
 use keystead_types::Fault;
 
-use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, ciphertext, refuse_recipient};
-use crate::check_grant_tokens;
+use super::{
+    DEFAULT_ALGORITHM, attested, check_algorithm, check_context, check_context_use, ciphertext,
+    split,
+};
 
 /// Opens what Encrypt or a data key operation sealed.
 pub enum Decrypt {}
@@ -42,10 +44,16 @@ impl Operation for Decrypt {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
-        check_grant_tokens(input.grant_tokens.as_ref())?;
-        refuse_recipient(input.recipient.as_ref())?;
         let named = input.key_id.as_deref();
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         match (blob(input)?, named) {
+            // What an asymmetric key sealed names no key.
+            (Some(_), Some(key_id)) if algorithm != DEFAULT_ALGORITHM => {
+                Ok(KeySelector::Named(key_id))
+            }
+            (Some(_), None) if algorithm != DEFAULT_ALGORITHM => Err(Fault::validation(
+                "KeyId is required when the ciphertext was made by an asymmetric key.",
+            )),
             (Some(blob), named) => Ok(KeySelector::Ciphertext { blob, named }),
             (None, Some(key_id)) => Ok(KeySelector::Named(key_id)),
             (None, None) => Err(Fault::validation(
@@ -55,21 +63,31 @@ impl Operation for Decrypt {
     }
 
     fn suits(input: &Input, key: &Arc<KeyEntry>) -> Result<(), Fault> {
-        check_algorithm(key, input.encryption_algorithm)
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        check_algorithm(key, algorithm)?;
+        check_context_use(algorithm, &input.encryption_context)
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
+        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let mut output = Output {
             key_id: Some(ready.key_arn()),
-            encryption_algorithm: Some(DEFAULT_ALGORITHM),
+            encryption_algorithm: Some(algorithm),
             ..Output::default()
         };
+        let recipient = attested(ready, input.recipient.as_ref())?;
         if let Some(blob) = blob(input)? {
-            let (plaintext, material_id) = ready.decrypt(&input.encryption_context, blob).await?;
-            let material_id = material_id.to_string();
-            ready.note("keyMaterialId", material_id.clone());
-            output.plaintext = Some(plaintext);
-            output.key_material_id = Some(material_id);
+            let context = &input.encryption_context;
+            let (delivered, material_id) = ready
+                .decrypt(algorithm, context, blob, recipient.as_ref())
+                .await?;
+            (output.plaintext, output.ciphertext_for_recipient) = split(delivered);
+            if let Some(material_id) = material_id {
+                let material_id = material_id.to_string();
+                ready.note("keyMaterialId", material_id.clone());
+                output.key_material_id = Some(material_id).filter(|_| recipient.is_none());
+            }
         }
         Ok(output)
     }

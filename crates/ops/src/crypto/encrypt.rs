@@ -3,13 +3,12 @@
 use keystead_api::encrypt::{Input, Output};
 use keystead_engine::{
     CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec,
-    States,
+    States, check_plaintext_length,
 };
 use keystead_types::Fault;
 use std::sync::Arc;
 
-use super::{DEFAULT_ALGORITHM, check_algorithm, check_context};
-use crate::check_grant_tokens;
+use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, check_context_use};
 
 /// Seals up to 4096 bytes under a key.
 pub enum Encrypt {}
@@ -27,22 +26,26 @@ impl Operation for Encrypt {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
-        check_grant_tokens(input.grant_tokens.as_ref())?;
         Ok(KeySelector::Named(&input.key_id))
     }
 
     fn suits(input: &Input, key: &Arc<KeyEntry>) -> Result<(), Fault> {
-        check_algorithm(key, input.encryption_algorithm)
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
+        check_algorithm(key, algorithm)?;
+        check_context_use(algorithm, &input.encryption_context)?;
+        check_plaintext_length(algorithm, key.record().spec, input.plaintext.len())
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
+        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
+        let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let blob = ready
-            .encrypt(&input.encryption_context, &input.plaintext)
+            .encrypt(algorithm, &input.encryption_context, &input.plaintext)
             .await?;
         Ok(Output {
             ciphertext_blob: Some(blob),
             key_id: Some(ready.key_arn()),
-            encryption_algorithm: Some(DEFAULT_ALGORITHM),
+            encryption_algorithm: Some(algorithm),
         })
     }
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec,
-    States,
+    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
+    Ready, Spec, States,
 };
 use keystead_types::Fault;
 
-use super::{check_algorithm, check_context, data_key_length, refuse_recipient};
-use crate::check_grant_tokens;
+use super::{DEFAULT_ALGORITHM, attested, check_algorithm, check_context, data_key_length, split};
 
 /// Makes a data key and returns it sealed and in clear; it is not kept.
 pub enum GenerateDataKey {}
@@ -28,29 +27,31 @@ impl Operation for GenerateDataKey {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
-        check_grant_tokens(input.grant_tokens.as_ref())?;
-        refuse_recipient(input.recipient.as_ref())?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
         Ok(KeySelector::Named(&input.key_id))
     }
 
     fn suits(_input: &Input, key: &Arc<KeyEntry>) -> Result<(), Fault> {
-        check_algorithm(key, None)
+        check_algorithm(key, DEFAULT_ALGORITHM)
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
+        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
+        let recipient = attested(ready, input.recipient.as_ref())?;
+        let audience = Audience::of(recipient.as_ref());
         let key = ready
-            .generate_data_key(&input.encryption_context, length, true)
+            .generate_data_key(&input.encryption_context, length, audience)
             .await?;
+        let (plaintext, ciphertext_for_recipient) = split(key.delivered);
         let material_id = key.material_id.to_string();
         ready.note("keyMaterialId", material_id.clone());
         Ok(Output {
             ciphertext_blob: Some(key.ciphertext),
-            plaintext: key.plaintext,
+            plaintext,
             key_id: Some(ready.key_arn()),
-            key_material_id: Some(material_id),
-            ciphertext_for_recipient: None,
+            key_material_id: Some(material_id).filter(|_| recipient.is_none()),
+            ciphertext_for_recipient,
         })
     }
 }

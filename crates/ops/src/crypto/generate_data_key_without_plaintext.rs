@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key_without_plaintext::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec,
-    States,
+    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
+    Ready, Spec, States,
 };
 use keystead_types::Fault;
 
-use super::{check_algorithm, check_context, data_key_length};
-use crate::check_grant_tokens;
+use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, data_key_length};
 
 /// Makes a data key and returns it sealed only; it is not kept.
 pub enum GenerateDataKeyWithoutPlaintext {}
@@ -28,19 +27,19 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
-        check_grant_tokens(input.grant_tokens.as_ref())?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
         Ok(KeySelector::Named(&input.key_id))
     }
 
     fn suits(_input: &Input, key: &Arc<KeyEntry>) -> Result<(), Fault> {
-        check_algorithm(key, None)
+        check_algorithm(key, DEFAULT_ALGORITHM)
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
+        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
         let key = ready
-            .generate_data_key(&input.encryption_context, length, false)
+            .generate_data_key(&input.encryption_context, length, Audience::Nobody)
             .await?;
         let material_id = key.material_id.to_string();
         ready.note("keyMaterialId", material_id.clone());

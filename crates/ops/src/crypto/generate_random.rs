@@ -6,7 +6,7 @@ use keystead_engine::{
 };
 use keystead_types::{Fault, FaultKind};
 
-use super::refuse_recipient;
+use super::{attested, split};
 
 /// Random bytes from the HSM process.
 pub enum GenerateRandom {}
@@ -22,8 +22,8 @@ impl Operation for GenerateRandom {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateRandom.html",
     };
 
-    fn target(input: &Input) -> Result<(), Fault> {
-        refuse_recipient(input.recipient.as_ref())
+    fn target(_input: &Input) -> Result<(), Fault> {
+        Ok(())
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
@@ -35,10 +35,12 @@ impl Operation for GenerateRandom {
             .number_of_bytes
             .and_then(|length| u16::try_from(length).ok());
         let length = length.ok_or_else(|| Fault::validation("NumberOfBytes is required."))?;
-        let plaintext = ready.random(length).await?;
+        let recipient = attested(ready, input.recipient.as_ref())?;
+        let (plaintext, ciphertext_for_recipient) =
+            split(ready.random(length, recipient.as_ref()).await?);
         Ok(Output {
-            plaintext: Some(plaintext),
-            ciphertext_for_recipient: None,
+            plaintext,
+            ciphertext_for_recipient,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Cryptography with symmetric keys.
+//! Cryptography with keys.
 
 mod decrypt;
 mod encrypt;
@@ -14,28 +14,74 @@ pub use generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext;
 pub use generate_random::GenerateRandom;
 pub use re_encrypt::ReEncrypt;
 
-use keystead_api::model::{DataKeySpec, DryRunModifierType, EncryptionAlgorithmSpec};
-use keystead_engine::KeyEntry;
-use keystead_types::{EncryptionContext, Fault, FaultKind, KeySpec, limits};
+use keystead_api::model::{DataKeySpec, DryRunModifierType, RecipientInfo};
+use keystead_engine::{Delivered, KeyEntry, Ready, Recipient, Target};
+use keystead_types::{
+    EncryptionAlgorithm, EncryptionContext, Fault, FaultKind, KeySpec, Plaintext, limits,
+};
 
 /// The algorithm that applies when none is sent. Source: KMS API reference, Encrypt.
-const DEFAULT_ALGORITHM: EncryptionAlgorithmSpec = EncryptionAlgorithmSpec::SymmetricDefault;
+const DEFAULT_ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::SymmetricDefault;
 
 /// Refuses an algorithm that the key's spec does not have.
-fn check_algorithm(
-    key: &KeyEntry,
-    algorithm: Option<EncryptionAlgorithmSpec>,
-) -> Result<(), Fault> {
-    let algorithm = algorithm.unwrap_or(DEFAULT_ALGORITHM);
-    let spec = key.record().spec;
-    if spec == KeySpec::SymmetricDefault && algorithm == DEFAULT_ALGORITHM {
+fn check_algorithm(key: &KeyEntry, algorithm: EncryptionAlgorithm) -> Result<(), Fault> {
+    let record = key.record();
+    let spec = record.spec;
+    if spec
+        .encryption_algorithms(record.usage)
+        .contains(&algorithm)
+    {
         return Ok(());
     }
-    let algorithm = algorithm.as_str();
-    Err(Fault::new(
+    Err(incompatible(algorithm.as_str(), spec))
+}
+
+/// The error of an algorithm that does not go with a key.
+fn incompatible(algorithm: &str, spec: KeySpec) -> Fault {
+    Fault::new(
         FaultKind::InvalidKeyUsage,
         format!("Algorithm {algorithm} is incompatible with key spec {spec}."),
-    ))
+    )
+}
+
+/// Refuses an encryption context for an algorithm that has none.
+/// Source: KMS API reference, Encrypt, EncryptionContext.
+fn check_context_use(
+    algorithm: EncryptionAlgorithm,
+    context: &EncryptionContext,
+) -> Result<(), Fault> {
+    if algorithm == EncryptionAlgorithm::SymmetricDefault || context.len_bytes() == 0 {
+        return Ok(());
+    }
+    Err(Fault::validation(format!(
+        "EncryptionContext is not supported with the algorithm {algorithm}."
+    )))
+}
+
+/// Verifies the attestation document of a request that has one.
+fn attested<T: Target>(
+    ready: &mut Ready<'_, T>,
+    recipient: Option<&RecipientInfo>,
+) -> Result<Option<Recipient>, Fault> {
+    let Some(recipient) = recipient else {
+        return Ok(None);
+    };
+    let document = recipient.attestation_document.as_deref();
+    match (document, recipient.key_encryption_algorithm) {
+        (Some(document), Some(_)) => ready.attest(document).map(Some),
+        _ => Err(Fault::validation(
+            "Recipient needs both AttestationDocument and KeyEncryptionAlgorithm.",
+        )),
+    }
+}
+
+/// Splits a secret into the answer's members: in clear, or for the recipient.
+fn split(delivered: Delivered) -> (Option<Plaintext>, Option<Vec<u8>>) {
+    match delivered {
+        Delivered::Withheld => (None, None),
+        Delivered::Clear(secret) => (Some(secret), None),
+        Delivered::Enveloped(envelope) => (None, Some(envelope)),
+    }
 }
 
 /// Refuses an encryption context above the documented size.
@@ -81,18 +127,6 @@ fn ciphertext<'a>(
         None => Err(Fault::validation(
             "1 validation error detected: Value at 'ciphertextBlob' failed to satisfy \
              constraint: Member must not be null",
-        )),
-    }
-}
-
-/// Attested answers need attestation documents to be checked, which is not offered yet; a request
-/// for one is refused, never answered in clear.
-fn refuse_recipient<R>(recipient: Option<&R>) -> Result<(), Fault> {
-    match recipient {
-        None => Ok(()),
-        Some(_) => Err(Fault::new(
-            FaultKind::UnsupportedOperation,
-            "Keystead does not offer Recipient (attestation) yet.",
         )),
     }
 }

@@ -2,13 +2,12 @@
 
 use keystead_api::re_encrypt::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyPair, KeySelector, Operation, Ready, Spec, States,
-    TwoKeys,
+    CrossAccount, Encrypting, Identifier, KeyPair, KeySelector, Operation, Ready, Side, Spec,
+    States, TwoKeys,
 };
-use keystead_types::Fault;
+use keystead_types::{EncryptionAlgorithm, Fault};
 
-use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, ciphertext};
-use crate::check_grant_tokens;
+use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, check_context_use, ciphertext};
 
 /// Moves a ciphertext from one key to another without showing the plaintext.
 pub enum ReEncrypt {}
@@ -27,6 +26,15 @@ fn blob(input: &Input) -> Result<Option<&[u8]>, Fault> {
     )
 }
 
+/// The algorithms of source and destination.
+fn algorithms(input: &Input) -> (EncryptionAlgorithm, EncryptionAlgorithm) {
+    let or_default = |sent: Option<EncryptionAlgorithm>| sent.unwrap_or(DEFAULT_ALGORITHM);
+    (
+        or_default(input.source_encryption_algorithm),
+        or_default(input.destination_encryption_algorithm),
+    )
+}
+
 impl Operation for ReEncrypt {
     type Shape = keystead_api::ReEncrypt;
     type Target = TwoKeys<Encrypting>;
@@ -41,9 +49,15 @@ impl Operation for ReEncrypt {
     fn target(input: &Input) -> Result<(KeySelector<'_>, KeySelector<'_>), Fault> {
         check_context(&input.source_encryption_context)?;
         check_context(&input.destination_encryption_context)?;
-        check_grant_tokens(input.grant_tokens.as_ref())?;
         let named = input.source_key_id.as_deref();
+        let (from, _) = algorithms(input);
         let source = match (blob(input)?, named) {
+            (Some(_), Some(key_id)) if from != DEFAULT_ALGORITHM => KeySelector::Named(key_id),
+            (Some(_), None) if from != DEFAULT_ALGORITHM => {
+                return Err(Fault::validation(
+                    "SourceKeyId is required when the ciphertext was made by an asymmetric key.",
+                ));
+            }
             (Some(blob), named) => KeySelector::Ciphertext { blob, named },
             (None, Some(key_id)) => KeySelector::Named(key_id),
             (None, None) => {
@@ -56,31 +70,43 @@ impl Operation for ReEncrypt {
     }
 
     fn suits(input: &Input, keys: &KeyPair) -> Result<(), Fault> {
-        check_algorithm(&keys.source, input.source_encryption_algorithm)?;
-        check_algorithm(&keys.destination, input.destination_encryption_algorithm)
+        let (from, to) = algorithms(input);
+        check_algorithm(&keys.source, from)?;
+        check_context_use(from, &input.source_encryption_context)?;
+        check_algorithm(&keys.destination, to)?;
+        check_context_use(to, &input.destination_encryption_context)
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
+        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
+        let (from, to) = algorithms(input);
         let (source_arn, destination_arn) = ready.key_arns();
         let mut output = Output {
             source_key_id: Some(source_arn),
             key_id: Some(destination_arn),
-            source_encryption_algorithm: Some(DEFAULT_ALGORITHM),
-            destination_encryption_algorithm: Some(DEFAULT_ALGORITHM),
+            source_encryption_algorithm: Some(from),
+            destination_encryption_algorithm: Some(to),
             ..Output::default()
         };
         if let Some(blob) = blob(input)? {
-            let (from, to) = (
-                &input.source_encryption_context,
-                &input.destination_encryption_context,
-            );
-            let (ciphertext, source, destination) = ready.re_encrypt(from, blob, to).await?;
-            let (source, destination) = (source.to_string(), destination.to_string());
-            ready.note("sourceKeyMaterialId", source.clone());
-            ready.note("destinationKeyMaterialId", destination.clone());
-            output.ciphertext_blob = Some(ciphertext);
-            output.source_key_material_id = Some(source);
-            output.destination_key_material_id = Some(destination);
+            let from = Side {
+                algorithm: from,
+                context: &input.source_encryption_context,
+            };
+            let to = Side {
+                algorithm: to,
+                context: &input.destination_encryption_context,
+            };
+            let done = ready.re_encrypt(from, blob, to).await?;
+            output.ciphertext_blob = Some(done.ciphertext);
+            output.source_key_material_id = done.source.map(|id| id.to_string());
+            output.destination_key_material_id = done.destination.map(|id| id.to_string());
+            if let Some(source) = output.source_key_material_id.clone() {
+                ready.note("sourceKeyMaterialId", source);
+            }
+            if let Some(destination) = output.destination_key_material_id.clone() {
+                ready.note("destinationKeyMaterialId", destination);
+            }
         }
         Ok(output)
     }

@@ -2,10 +2,10 @@
 
 use keystead_api::create_key::{Input, Output};
 use keystead_engine::{
-    AccountWide, Creating, CrossAccount, Identifier, Lockout, NewKey, Operation, Ready, Spec,
-    States,
+    AccountWide, Creating, CrossAccount, Identifier, KeyScope, Lockout, NewKey, Operation, Ready,
+    Spec, States,
 };
-use keystead_types::{Fault, FaultKind, KeyArn, KeySpec, KeyUsage, Origin};
+use keystead_types::{Fault, FaultKind, KeyArn, KeySpec, KeyState, KeyUsage, Origin};
 
 use super::metadata;
 use crate::tags;
@@ -30,12 +30,18 @@ impl Operation for CreateKey {
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let (spec, usage) = kind(input)?;
+        let origin = origin(input, spec)?;
         let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
         let record = ready
             .create_key(NewKey {
                 spec,
                 usage,
+                origin,
+                scope: match input.multi_region {
+                    Some(true) => KeyScope::MultiRegion,
+                    _ => KeyScope::Region,
+                },
                 description: input.description.clone().unwrap_or_default(),
                 policy: input.policy.clone(),
                 lockout: if bypass {
@@ -53,8 +59,12 @@ impl Operation for CreateKey {
             key_id: record.key_id,
         };
         ready.respond(format!(
-            r#"{{"keyMetadata":{{"aWSAccountId":"{}","keyId":"{}","arn":"{arn}","enabled":true,"keyUsage":"{usage}","keyState":"Enabled","origin":"AWS_KMS","keyManager":"CUSTOMER","customerMasterKeySpec":"{spec}","keySpec":"{spec}","multiRegion":false}}}}"#,
-            record.account, record.key_id
+            r#"{{"keyMetadata":{{"aWSAccountId":"{}","keyId":"{}","arn":"{arn}","enabled":{},"keyUsage":"{usage}","keyState":"{}","origin":"{origin}","keyManager":"CUSTOMER","customerMasterKeySpec":"{spec}","keySpec":"{spec}","multiRegion":{}}}}}"#,
+            record.account,
+            record.key_id,
+            record.state == KeyState::Enabled,
+            record.state,
+            record.multi_region.is_some()
         ));
         Ok(Output {
             key_metadata: Some(metadata(&record, &arn)),
@@ -62,12 +72,8 @@ impl Operation for CreateKey {
     }
 }
 
-/// Spec and usage, as far as this version makes such keys.
+/// Spec and usage that a request asks for.
 fn kind(input: &Input) -> Result<(KeySpec, KeyUsage), Fault> {
-    let unsupported = |what: String| {
-        let text = format!("Keystead does not offer {what} yet.");
-        Err(Fault::new(FaultKind::UnsupportedOperation, text))
-    };
     let spec = match (input.key_spec, input.customer_master_key_spec) {
         (Some(one), Some(other)) if one != other => {
             return Err(Fault::validation(
@@ -86,40 +92,30 @@ fn kind(input: &Input) -> Result<(KeySpec, KeyUsage), Fault> {
             ));
         }
     };
-    if !spec_allows(spec, usage) {
+    if !spec.allows(usage) {
         return Err(Fault::validation(format!(
             "KeyUsage {usage} is not compatible with KeySpec {spec}"
         )));
     }
-    if spec != KeySpec::SymmetricDefault {
-        return unsupported(format!("keys of spec {spec}"));
-    }
-    let origin = input.origin.unwrap_or(Origin::AwsKms);
-    if origin != Origin::AwsKms || input.custom_key_store_id.is_some() || input.xks_key_id.is_some()
-    {
-        return unsupported(format!("keys of origin {origin}"));
-    }
-    if input.multi_region == Some(true) {
-        return unsupported("multi-Region keys".to_owned());
-    }
     Ok((spec, usage))
 }
 
-/// The spec × usage matrix. Source: KMS Developer Guide, "Key spec reference".
-fn spec_allows(spec: KeySpec, usage: KeyUsage) -> bool {
-    use KeySpec as S;
-    use KeyUsage as U;
-    match spec {
-        S::SymmetricDefault => usage == U::EncryptDecrypt,
-        S::Hmac224 | S::Hmac256 | S::Hmac384 | S::Hmac512 => usage == U::GenerateVerifyMac,
-        S::Rsa2048 | S::Rsa3072 | S::Rsa4096 => matches!(usage, U::EncryptDecrypt | U::SignVerify),
-        S::EccNistP256 | S::EccNistP384 | S::EccNistP521 => {
-            matches!(usage, U::SignVerify | U::KeyAgreement)
-        }
-        S::Sm2 => matches!(usage, U::EncryptDecrypt | U::SignVerify | U::KeyAgreement),
-        S::EccSecgP256k1 | S::EccNistEdwards25519 | S::MlDsa44 | S::MlDsa65 | S::MlDsa87 => {
-            usage == U::SignVerify
-        }
-        S::MlKem512 | S::MlKem768 | S::MlKem1024 => usage == U::EncapsulateDecapsulate,
+/// Where the key's material comes from: custom key stores are not offered yet.
+fn origin(input: &Input, spec: KeySpec) -> Result<Origin, Fault> {
+    let unsupported = |text: String| Err(Fault::new(FaultKind::UnsupportedOperation, text));
+    let origin = input.origin.unwrap_or(Origin::AwsKms);
+    let stored_elsewhere = input.custom_key_store_id.is_some() || input.xks_key_id.is_some();
+    match origin {
+        Origin::AwsKms | Origin::External if stored_elsewhere => Err(Fault::validation(
+            "CustomKeyStoreId and XksKeyId are only valid with an Origin of AWS_CLOUDHSM or \
+             EXTERNAL_KEY_STORE.",
+        )),
+        Origin::External if !spec.is_importable() => unsupported(format!(
+            "KeySpec {spec} does not support imported key material."
+        )),
+        Origin::AwsKms | Origin::External => Ok(origin),
+        Origin::AwsCloudHsm | Origin::ExternalKeyStore => unsupported(format!(
+            "Keystead does not offer keys of origin {origin} yet."
+        )),
     }
 }

@@ -48,9 +48,13 @@ impl Operation for RotateKeyOnDemand {
             return Err(Fault::new(FaultKind::Conflict, text));
         }
         let fresh = ready.new_material().await?;
-        let material = Material::rotated(fresh.id, fresh.wrapped, Rotation::OnDemand, now);
+        let material = Material {
+            rotation: Some(Rotation::OnDemand),
+            rotated_at: Some(now),
+            ..fresh
+        };
         ready.update(|key| {
-            key.push_current(material);
+            Ready::add_rotated(key, material);
             key.on_demand_rotations += 1;
         });
         Ok(Output { key_id: Some(arn) })

@@ -172,6 +172,12 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
         clock: clock.clone(),
         entropy: entropy.clone(),
         marker_key: [7; 32],
+        neighbours: Arc::new(keystead_engine::Alone),
+        attestation: keystead_engine::Attestation {
+            roots: keystead_engine::TrustedRoots::none(),
+            max_age_millis: 300_000,
+        },
+        quotas: keystead_engine::Quotas::default(),
     });
     let account = AccountId::parse("111122223333").unwrap();
     let credential = Credential {

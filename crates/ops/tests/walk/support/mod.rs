@@ -346,6 +346,12 @@ fn site(
         clock: clock.clone(),
         entropy: entropy.clone(),
         marker_key: [9; 32],
+        neighbours: Arc::new(keystead_engine::Alone),
+        attestation: keystead_engine::Attestation {
+            roots: keystead_engine::TrustedRoots::none(),
+            max_age_millis: 300_000,
+        },
+        quotas: keystead_engine::Quotas::default(),
     }))
 }
 
