@@ -146,7 +146,10 @@ impl Threads {
     /// Waits until all of them wait.
     fn await_ready(&self) -> Result<(), StartError> {
         for thread in &self.waiting {
-            thread.readiness.recv().map_err(|_| StartError::ThreadLost)??;
+            thread
+                .readiness
+                .recv()
+                .map_err(|_| StartError::ThreadLost)??;
         }
         Ok(())
     }
