@@ -8,12 +8,12 @@ use keystead_types::{KeySpec, MessageType, SigningAlgorithm};
 use keystead_wall::Refusal;
 use zeroize::Zeroizing;
 
-use crate::arena::{Arena, KeyMaterial};
+use crate::arena::Arena;
 use crate::limits::{
     ED25519_PRIVATE_BYTES, ED25519_PUBLIC_BYTES, ED25519_SEED_BYTES, SHA_512_BYTES,
 };
 use crate::material::Fresh;
-use crate::{aead, gaps, halt};
+use crate::{gaps, halt};
 
 /// DER of a SubjectPublicKeyInfo up to the key. Source: RFC 8410, section 4.
 const PUBLIC_PREFIX: [u8; 12] = [
@@ -29,13 +29,9 @@ const PRIVATE_PREFIX: [u8; 16] = [
 /// Refusals: `UnsupportedSpec`.
 pub(crate) fn generate(spec: KeySpec, arena: &Arc<Arena>) -> Result<Fresh, Refusal> {
     check(spec)?;
-    let mut bytes = KeyMaterial::zeroed(arena, ED25519_SEED_BYTES).unwrap_or_else(|| halt());
-    aead::random(bytes.expose_mut()).unwrap_or_else(|_| halt());
-    let public_key = public_key(spec, bytes.expose())?;
-    Ok(Fresh {
-        bytes,
-        public_key: Some(public_key),
-    })
+    let mut fresh = Fresh::random(arena, ED25519_SEED_BYTES);
+    fresh.public_key = Some(public_key(spec, fresh.bytes.expose())?);
+    Ok(fresh)
 }
 
 /// The public key as DER SubjectPublicKeyInfo, 44 bytes.

@@ -11,12 +11,16 @@ mod child;
 mod core;
 mod domains;
 mod ec;
+mod edwards;
 mod encryption;
+mod gaps;
 #[cfg(feature = "in-process")]
 mod in_process;
 pub mod limits;
 mod mac;
 mod material;
+mod ml_dsa;
+mod ml_kem;
 mod pairs;
 mod parsed;
 mod prepared;
@@ -27,6 +31,7 @@ mod sandbox;
 mod secrets;
 mod selftest;
 mod signing;
+mod sm2;
 mod symmetric;
 mod wrapping;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keystead_types::KeySpec;
 use keystead_types::limits::{CIPHERTEXT_MAX_BYTES, PLAINTEXT_MAX_BYTES, RANDOM_MAX_BYTES};
 
 /// An AES-256 key, bytes. Source: FIPS 197.
@@ -69,6 +70,45 @@ pub const ED25519_SEED_BYTES: usize = 32;
 pub const ML_DSA_SEED_BYTES: usize = 32;
 /// As [`SCALAR_256_BYTES`].
 pub const ML_KEM_SEED_BYTES: usize = 64;
+
+/// An Ed25519 public key, bytes. Source: RFC 8032, section 5.1.5.
+pub const ED25519_PUBLIC_BYTES: usize = 32;
+/// Seed and public key, as AWS-LC takes them, bytes. Source: `openssl/curve25519.h`.
+pub const ED25519_PRIVATE_BYTES: usize = ED25519_SEED_BYTES + ED25519_PUBLIC_BYTES;
+/// An Ed25519 signature, bytes. Source: RFC 8032, section 5.1.6.
+pub const ED25519_SIGNATURE_BYTES: usize = 64;
+/// A SHA-512 digest, bytes. Source: FIPS 180-4.
+pub const SHA_512_BYTES: usize = 64;
+/// The representative of a message that ML-DSA signs, bytes. Source: FIPS 204, algorithm 7.
+pub const ML_DSA_MU_BYTES: usize = 64;
+/// The secret that ML-KEM makes, bytes. Source: FIPS 203, section 8.
+pub const ML_KEM_SECRET_BYTES: usize = 32;
+/// Longest DER SubjectPublicKeyInfo of ML-DSA or ML-KEM, bytes: that of ML-DSA-87, 2592 and 22.
+/// Source: FIPS 204, table 2; RFC 9881, section 4.
+pub const PQ_PUBLIC_DER_MAX_BYTES: usize = 2614;
+/// Longest DER PKCS#8 of ML-DSA or ML-KEM in seed form, bytes: that of ML-KEM, 64 and 22.
+/// Source: RFC 9935, section 6; RFC 9881, section 6.
+pub const PQ_PRIVATE_DER_MAX_BYTES: usize = 86;
+
+/// The length of an ML-DSA signature, bytes; `None` for other specs. Source: FIPS 204, table 2.
+pub const fn ml_dsa_signature_bytes(spec: KeySpec) -> Option<usize> {
+    match spec {
+        KeySpec::MlDsa44 => Some(2420),
+        KeySpec::MlDsa65 => Some(3309),
+        KeySpec::MlDsa87 => Some(4627),
+        _ => None,
+    }
+}
+
+/// The length of an ML-KEM ciphertext, bytes; `None` for other specs. Source: FIPS 203, table 3.
+pub const fn ml_kem_ciphertext_bytes(spec: KeySpec) -> Option<usize> {
+    match spec {
+        KeySpec::MlKem512 => Some(768),
+        KeySpec::MlKem768 => Some(1088),
+        KeySpec::MlKem1024 => Some(1568),
+        _ => None,
+    }
+}
 
 /// Longest message to sign or authenticate, bytes. Source: KMS model, `PlaintextType`.
 pub const MESSAGE_MAX_BYTES: usize = PLAINTEXT_MAX_BYTES;

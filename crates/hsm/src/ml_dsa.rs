@@ -6,24 +6,20 @@ use keystead_types::{KeySpec, MessageType, SigningAlgorithm};
 use keystead_wall::Refusal;
 use zeroize::Zeroizing;
 
-use crate::arena::{Arena, KeyMaterial};
+use crate::arena::Arena;
 use crate::gaps::MlDsaKey;
+use crate::halt;
 use crate::limits::{ML_DSA_MU_BYTES, ML_DSA_SEED_BYTES, ml_dsa_signature_bytes};
 use crate::material::Fresh;
-use crate::{aead, halt};
 
 /// Makes a key.
 ///
 /// Refusals: `UnsupportedSpec`.
 pub(crate) fn generate(spec: KeySpec, arena: &Arc<Arena>) -> Result<Fresh, Refusal> {
     check(spec)?;
-    let mut bytes = KeyMaterial::zeroed(arena, ML_DSA_SEED_BYTES).unwrap_or_else(|| halt());
-    aead::random(bytes.expose_mut()).unwrap_or_else(|_| halt());
-    let public_key = public_key(spec, bytes.expose())?;
-    Ok(Fresh {
-        bytes,
-        public_key: Some(public_key),
-    })
+    let mut fresh = Fresh::random(arena, ML_DSA_SEED_BYTES);
+    fresh.public_key = Some(public_key(spec, fresh.bytes.expose())?);
+    Ok(fresh)
 }
 
 /// The public key as DER SubjectPublicKeyInfo (RFC 9881): 1312, 1952 or 2592 bytes and 22.
