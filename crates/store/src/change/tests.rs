@@ -2,6 +2,7 @@
 
 mod dues;
 mod grants;
+mod model;
 mod usage;
 
 use std::sync::Arc;
