@@ -17,10 +17,10 @@ use std::process::Command as Program;
 use std::time::{Duration, Instant};
 
 use common::{binding, region};
-use keystead_types::Plaintext;
+use keystead_types::{EncryptionAlgorithm, Plaintext};
 use keystead_wall::{
-    Command, Hsm, KeyHandle, Outcome, Reply, RootConfig, SealedDomain, Supervisor,
-    SupervisorConfig, SupervisorTiming, WallClient, Worker, WorkerPort,
+    Cipher, Command, Hsm, KeyHandle, Outcome, Reply, RootConfig, SealedDomain, Supervisor,
+    SupervisorConfig, SupervisorTiming, Supply, WallClient, Worker, WorkerPort,
 };
 
 /// Set in the child: a file for the probe's findings, or empty.
@@ -96,6 +96,7 @@ fn supervise(
         root,
         domains,
         workers: 1,
+        prepared_keys: 1,
         timing: SupervisorTiming::default(),
     };
     let (supervisor, ports) = Supervisor::start(config).map_err(|error| error.to_string())?;
@@ -140,10 +141,16 @@ fn a_key_is_made_and_used_across_the_wall() {
     running.call(async || {
         create_domain().await;
         let mut binding = binding("eu-central-1", 1);
-        let made = run(Command::GenerateKey { binding: &binding }).await.result;
+        let made = run(Command::GenerateKey {
+            binding: &binding,
+            supply: Supply::Prepared,
+        })
+        .await
+        .result;
         let Ok(Reply::NewKey {
             material_id,
             wrapped,
+            ..
         }) = made
         else {
             panic!("{made:?}");
@@ -154,9 +161,13 @@ fn a_key_is_made_and_used_across_the_wall() {
             wrapped: &wrapped,
         };
         let plaintext = Plaintext::new(b"across".to_vec());
-        let sealed = run(Command::Encrypt {
+        let cipher = Cipher {
             key,
+            algorithm: EncryptionAlgorithm::SymmetricDefault,
             context: b"",
+        };
+        let sealed = run(Command::Encrypt {
+            cipher,
             plaintext: &plaintext,
         })
         .await;
@@ -165,9 +176,9 @@ fn a_key_is_made_and_used_across_the_wall() {
             panic!("no ciphertext");
         };
         let opened = run(Command::Decrypt {
-            key,
-            context: b"",
+            cipher,
             ciphertext: &blob,
+            recipient: None,
         })
         .await;
         assert_eq!(opened.receipt.counter, 2);
@@ -279,7 +290,12 @@ fn domains_open_in_the_next_process_and_a_lost_root_key_is_explained() {
     let mut second = supervise(root.clone(), domains.clone(), Path::new("")).unwrap();
     second.call(async || {
         let binding = binding("eu-central-1", 1);
-        let made = run(Command::GenerateKey { binding: &binding }).await.result;
+        let made = run(Command::GenerateKey {
+            binding: &binding,
+            supply: Supply::Prepared,
+        })
+        .await
+        .result;
         assert!(matches!(made, Ok(Reply::NewKey { .. })), "{made:?}");
     });
     second.supervisor.shutdown();

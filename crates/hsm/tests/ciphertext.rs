@@ -5,7 +5,7 @@ mod common;
 
 use common::{Client, Key, binding, context};
 use keystead_types::{AccountId, Hex32, KeyId, KeySpec, KeyUsage, Plaintext};
-use keystead_wall::{Command, Refusal, Reply};
+use keystead_wall::{Command, Delivered, Delivery, Refusal, Reply};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 const HEADER_BYTES: usize = 58 + "eu-central-1".len();
@@ -251,11 +251,9 @@ fn re_encrypt(
     to: (&Key, &[u8]),
 ) -> Result<Vec<u8>, Refusal> {
     let command = Command::ReEncrypt {
-        source: from.0.handle(),
-        source_context: from.1,
+        source: from.0.cipher(from.1),
         ciphertext: blob,
-        destination: to.0.handle(),
-        destination_context: to.1,
+        destination: to.0.cipher(to.1),
     };
     match client.run(command)? {
         Reply::Ciphertext(blob) => Ok(blob),
@@ -293,13 +291,13 @@ fn re_encryption_moves_key_and_context_in_one_step() {
 #[test]
 fn data_keys_open_to_what_was_returned_and_only_then_return_it() {
     let (mut client, key) = client_and_key();
-    for with_plaintext in [true, false] {
+    for delivery in [Delivery::Clear, Delivery::Withheld] {
         for length in [1, 16, 32, 64, 1024] {
             let made = client.run(Command::GenerateDataKey {
                 key: key.handle(),
                 context: b"c",
                 length,
-                with_plaintext,
+                delivery,
             });
             let Ok(Reply::DataKey {
                 ciphertext,
@@ -310,9 +308,10 @@ fn data_keys_open_to_what_was_returned_and_only_then_return_it() {
             };
             let opened = client.decrypt(&key, b"c", &ciphertext).unwrap();
             assert_eq!(opened.len(), usize::from(length));
-            assert_eq!(plaintext.is_some(), with_plaintext);
-            if let Some(plaintext) = plaintext {
-                assert_eq!(plaintext.expose(), opened);
+            match (delivery, plaintext) {
+                (Delivery::Clear, Delivered::Clear(clear)) => assert_eq!(clear.expose(), opened),
+                (Delivery::Withheld, Delivered::Withheld) => {}
+                other => panic!("{other:?}"),
             }
             if length >= 16 {
                 assert!(opened.iter().any(|byte| *byte != 0));
@@ -324,10 +323,13 @@ fn data_keys_open_to_what_was_returned_and_only_then_return_it() {
             key: key.handle(),
             context: b"",
             length,
-            with_plaintext: true,
+            delivery: Delivery::Clear,
         });
         assert_eq!(made.map(|_| ()), Err(Refusal::InvalidArgument));
-        let random = client.run(Command::GenerateRandom { length });
+        let random = client.run(Command::GenerateRandom {
+            length,
+            recipient: None,
+        });
         assert_eq!(random.map(|_| ()), Err(Refusal::InvalidArgument));
     }
 }
@@ -335,7 +337,10 @@ fn data_keys_open_to_what_was_returned_and_only_then_return_it() {
 #[test]
 fn random_bytes_have_their_length_and_differ() {
     let mut client = Client::new();
-    let mut random = |length| match client.run(Command::GenerateRandom { length }) {
+    let mut random = |length| match client.run(Command::GenerateRandom {
+        length,
+        recipient: None,
+    }) {
         Ok(Reply::Plaintext(bytes)) => bytes.expose().to_vec(),
         other => panic!("{other:?}"),
     };
@@ -349,11 +354,13 @@ fn receipts_count_successes_and_refusals() {
     let (mut client, key) = client_and_key();
     let plaintext = Plaintext::new(vec![1]);
     let good = Command::Encrypt {
-        key: key.handle(),
-        context: b"",
+        cipher: key.cipher(b""),
         plaintext: &plaintext,
     };
-    let bad = Command::GenerateRandom { length: 0 };
+    let bad = Command::GenerateRandom {
+        length: 0,
+        recipient: None,
+    };
     let first = client.0.execute(&good);
     let second = client.0.execute(&bad);
     let third = client.0.execute(&good);

@@ -1,13 +1,22 @@
+use keystead_types::KeyUsage;
+
 use super::*;
+use crate::limits::AES_256_KEY_BYTES;
 
 #[test]
 fn the_material_id_is_the_documented_one() {
     let key_id = KeyId::parse("1234abcd-12ab-34cd-56ef-1234567890ab").unwrap();
     let material: Vec<u8> = (0x80..0xa0).collect();
     let golden = include_str!("../../tests/golden/material-id-v1.hex").trim();
-    assert_eq!(material_id(&material, &key_id).to_string(), golden);
+    assert_eq!(
+        material_id(KeySpec::SymmetricDefault, &material, &key_id).to_string(),
+        golden
+    );
     let other = KeyId::from_random([1; 16]);
-    assert_ne!(material_id(&material, &other).to_string(), golden);
+    assert_ne!(
+        material_id(KeySpec::SymmetricDefault, &material, &other).to_string(),
+        golden
+    );
 }
 
 /// Usage and spec are refused before the wrapping is looked at; they are bound nevertheless.
@@ -27,10 +36,12 @@ fn usage_and_spec_are_bound() {
         origin: Origin::AwsKms,
         material_id: keystead_types::Hex32([0; 32]),
     };
-    let made = generate(&domains, &arena, &binding).unwrap();
+    let fresh = Fresh::random(&arena, 32);
+    let made = wrap_fresh(&domains, &binding, &fresh).unwrap();
     let Reply::NewKey {
         material_id,
         wrapped,
+        ..
     } = made
     else {
         panic!("no key");

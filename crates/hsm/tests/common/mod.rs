@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use keystead_hsm::{Core, LaneCore, Root};
 use keystead_types::{
-    AccountId, EncryptionContext, Hex32, KeyId, KeySpec, KeyUsage, Origin, Plaintext, Region,
+    AccountId, EncryptionAlgorithm, EncryptionContext, Hex32, KeyId, KeySpec, KeyUsage, Origin,
+    Plaintext, Region,
 };
-use keystead_wall::{Command, KeyBinding, KeyHandle, Refusal, Reply, WrappedKey};
+use keystead_wall::{Cipher, Command, KeyBinding, KeyHandle, Refusal, Reply, Supply, WrappedKey};
 
 pub fn region(name: &str) -> Region {
     Region::parse(name).unwrap()
@@ -54,6 +55,24 @@ impl Key {
             wrapped: &self.wrapped,
         }
     }
+
+    /// Symmetric, with a context.
+    pub fn cipher<'a>(&'a self, context: &'a [u8]) -> Cipher<'a> {
+        Cipher {
+            key: self.handle(),
+            algorithm: EncryptionAlgorithm::SymmetricDefault,
+            context,
+        }
+    }
+
+    /// With an algorithm, without a context.
+    pub fn with(&self, algorithm: EncryptionAlgorithm) -> Cipher<'_> {
+        Cipher {
+            key: self.handle(),
+            algorithm,
+            context: &[],
+        }
+    }
 }
 
 pub struct Client(pub LaneCore);
@@ -80,24 +99,42 @@ impl Client {
         }
     }
 
-    pub fn generate(&mut self, mut binding: KeyBinding) -> Key {
-        match self.run(Command::GenerateKey { binding: &binding }) {
+    pub fn generate(&mut self, binding: KeyBinding) -> Key {
+        self.generate_with_public(binding).0
+    }
+
+    /// A new key and its public key.
+    pub fn generate_with_public(&mut self, mut binding: KeyBinding) -> (Key, Option<Vec<u8>>) {
+        let command = Command::GenerateKey {
+            binding: &binding,
+            supply: Supply::Made,
+        };
+        match self.run(command) {
             Ok(Reply::NewKey {
                 material_id,
                 wrapped,
+                public_key,
             }) => {
                 binding.material_id = material_id;
-                Key { binding, wrapped }
+                (Key { binding, wrapped }, public_key)
             }
             other => panic!("{other:?}"),
         }
     }
 
+    /// A key of that spec and usage in eu-central-1.
+    pub fn generate_of(&mut self, spec: KeySpec, usage: KeyUsage) -> Key {
+        self.generate(KeyBinding {
+            spec,
+            usage,
+            ..binding("eu-central-1", 1)
+        })
+    }
+
     pub fn encrypt(&mut self, key: &Key, context: &[u8], bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
         let plaintext = Plaintext::new(bytes.to_vec());
         let command = Command::Encrypt {
-            key: key.handle(),
-            context,
+            cipher: key.cipher(context),
             plaintext: &plaintext,
         };
         match self.run(command)? {
@@ -108,9 +145,9 @@ impl Client {
 
     pub fn decrypt(&mut self, key: &Key, context: &[u8], blob: &[u8]) -> Result<Vec<u8>, Refusal> {
         let command = Command::Decrypt {
-            key: key.handle(),
-            context,
+            cipher: key.cipher(context),
             ciphertext: blob,
+            recipient: None,
         };
         match self.run(command)? {
             Reply::Plaintext(plaintext) => Ok(plaintext.expose().to_vec()),
