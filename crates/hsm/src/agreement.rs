@@ -1,11 +1,12 @@
 //! Secrets that are agreed on with another side: ECDH and ML-KEM.
 
-use keystead_types::{KeyUsage, Plaintext};
+use keystead_types::{KeySpec, KeyUsage, Plaintext};
 use keystead_wall::{KeyBinding, KeyHandle, Refusal, Reply};
 
 use crate::core::Core;
 use crate::limits::{BLOB_MAX_BYTES, PUBLIC_KEY_MAX_BYTES};
 use crate::parsed::Parsed;
+use crate::{ml_kem, sm2, wrapping};
 
 /// ECDH with the other side's public key.
 ///
@@ -19,6 +20,10 @@ pub(crate) fn derive(
     if public_key.len() > PUBLIC_KEY_MAX_BYTES {
         return Err(Refusal::PublicKeyInvalid);
     }
+    if key.binding.spec == KeySpec::Sm2 {
+        let material = wrapping::unwrap_material(&core.domains, &core.arena, key)?;
+        return sm2::derive(material.expose(), public_key);
+    }
     match &*core.parsed(key)? {
         Parsed::EcAgreement(key) => key.derive(public_key),
         _ => Err(Refusal::WrongUsage),
@@ -28,9 +33,11 @@ pub(crate) fn derive(
 /// ML-KEM encapsulation under the key's own public key.
 ///
 /// Refusals: `WrongUsage`, `WrappedKeyDamaged`, `DomainMissing`.
-pub(crate) fn encapsulate(_core: &Core, key: KeyHandle<'_>) -> Result<Reply, Refusal> {
+pub(crate) fn encapsulate(core: &Core, key: KeyHandle<'_>) -> Result<Reply, Refusal> {
     check(key.binding, KeyUsage::EncapsulateDecapsulate)?;
-    Err(Refusal::UnsupportedSpec)
+    let material = wrapping::unwrap_material(&core.domains, &core.arena, key)?;
+    let (ciphertext, secret) = ml_kem::encapsulate(key.binding.spec, material.expose())?;
+    Ok(Reply::Encapsulated { ciphertext, secret })
 }
 
 /// ML-KEM decapsulation; a ciphertext of the right length that is not for the key gives an
@@ -38,7 +45,7 @@ pub(crate) fn encapsulate(_core: &Core, key: KeyHandle<'_>) -> Result<Reply, Ref
 ///
 /// Refusals: `WrongUsage`, `InvalidCiphertext` (length), `WrappedKeyDamaged`, `DomainMissing`.
 pub(crate) fn decapsulate(
-    _core: &Core,
+    core: &Core,
     key: KeyHandle<'_>,
     ciphertext: &[u8],
 ) -> Result<Plaintext, Refusal> {
@@ -46,7 +53,8 @@ pub(crate) fn decapsulate(
     if ciphertext.len() > BLOB_MAX_BYTES {
         return Err(Refusal::InvalidCiphertext);
     }
-    Err(Refusal::UnsupportedSpec)
+    let material = wrapping::unwrap_material(&core.domains, &core.arena, key)?;
+    ml_kem::decapsulate(key.binding.spec, material.expose(), ciphertext)
 }
 
 /// The second lock.

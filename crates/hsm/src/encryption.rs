@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::limits::{BLOB_MAX_BYTES, ENCRYPT_MAX_BYTES, GENERATED_MAX_BYTES};
 use crate::parsed::Parsed;
 use crate::symmetric::{self, Blob, Scratch};
-use crate::{aead, halt};
+use crate::{aead, halt, sm2, wrapping};
 
 /// Seals 1–4096 bytes.
 ///
@@ -45,6 +45,10 @@ pub(crate) fn encrypt(
         Some(most) if plaintext.len() > most => return Err(Refusal::PlaintextTooLong),
         Some(_) => {}
     }
+    if cipher.algorithm == EncryptionAlgorithm::Sm2Pke {
+        let material = wrapping::unwrap_material(&core.domains, &core.arena, cipher.key)?;
+        return sm2::encrypt(material.expose(), plaintext);
+    }
     match &*core.parsed(cipher.key)? {
         Parsed::RsaDecrypting(key) => key.encrypt(cipher.algorithm, plaintext),
         _ => Err(Refusal::WrongUsage),
@@ -67,6 +71,10 @@ pub(crate) fn decrypt(
     }
     if ciphertext.is_empty() || ciphertext.len() > BLOB_MAX_BYTES {
         return Err(Refusal::InvalidCiphertext);
+    }
+    if cipher.algorithm == EncryptionAlgorithm::Sm2Pke {
+        let material = wrapping::unwrap_material(&core.domains, &core.arena, cipher.key)?;
+        return sm2::decrypt(material.expose(), ciphertext);
     }
     match &*core.parsed(cipher.key)? {
         Parsed::RsaDecrypting(key) => key.decrypt(cipher.algorithm, ciphertext),

@@ -1,7 +1,8 @@
 //! Private keys as the library has parsed them, kept for a while: parsing an RSA key costs as
 //! much as a signature with it.
 //!
-//! Symmetric keys are never kept. A parsed key lies in the library's heap, which it wipes when the
+//! Symmetric keys are never kept, nor those of ML-KEM and of SM2 for other uses than signatures,
+//! which are parsed for each use. A parsed key lies in the library's heap, which it wipes when the
 //! key is freed: when it is old, when there are too many, when the process ends.
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use keystead_wall::{KeyHandle, Refusal};
 use crate::arena::Arena;
 use crate::domains::Domains;
 use crate::limits::{PARSED_KEPT, PARSED_OTHER_MAX, PARSED_RSA_MAX, PARSED_SHARDS};
-use crate::{ec, halt, rsa, wrapping};
+use crate::{ec, edwards, halt, ml_dsa, rsa, sm2, wrapping};
 
 /// A private key, ready for the one thing that its usage allows.
 pub(crate) enum Parsed {
@@ -24,6 +25,9 @@ pub(crate) enum Parsed {
     RsaDecrypting(rsa::DecryptingKey),
     EcSigning(ec::SigningKey),
     EcAgreement(ec::AgreementKey),
+    Edwards(edwards::SigningKey),
+    MlDsa(ml_dsa::SigningKey),
+    Sm2(sm2::SigningKey),
 }
 
 impl Parsed {
@@ -47,6 +51,13 @@ impl Parsed {
             (S::EccNistP256 | S::EccNistP384 | S::EccNistP521, U::KeyAgreement) => {
                 ec::AgreementKey::parse(spec, bytes).map(Self::EcAgreement)
             }
+            (S::EccNistEdwards25519, U::SignVerify) => {
+                edwards::SigningKey::parse(spec, bytes).map(Self::Edwards)
+            }
+            (S::MlDsa44 | S::MlDsa65 | S::MlDsa87, U::SignVerify) => {
+                ml_dsa::SigningKey::parse(spec, bytes).map(Self::MlDsa)
+            }
+            (S::Sm2, U::SignVerify) => sm2::SigningKey::parse(spec, bytes).map(Self::Sm2),
             _ => Err(Refusal::WrongUsage),
         }
     }

@@ -34,6 +34,9 @@ pub(crate) fn sign(
     match &*core.parsed(key)? {
         Parsed::RsaSigning(key) => key.sign(algorithm, message_type, bytes),
         Parsed::EcSigning(key) => key.sign(algorithm, message_type, bytes),
+        Parsed::Edwards(key) => key.sign(algorithm, message_type, bytes),
+        Parsed::MlDsa(key) => key.sign(algorithm, message_type, bytes),
+        Parsed::Sm2(key) => key.sign(algorithm, message_type, bytes),
         Parsed::RsaDecrypting(_) | Parsed::EcAgreement(_) => Err(Refusal::WrongUsage),
     }
 }
@@ -59,6 +62,9 @@ pub(crate) fn verify(
     match &*core.parsed(key)? {
         Parsed::RsaSigning(key) => key.verify(algorithm, message_type, bytes, signature),
         Parsed::EcSigning(key) => key.verify(algorithm, message_type, bytes, signature),
+        Parsed::Edwards(key) => key.verify(algorithm, message_type, bytes, signature),
+        Parsed::MlDsa(key) => key.verify(algorithm, message_type, bytes, signature),
+        Parsed::Sm2(key) => key.verify(algorithm, message_type, bytes, signature),
         Parsed::RsaDecrypting(_) | Parsed::EcAgreement(_) => Err(Refusal::WrongUsage),
     }
 }

