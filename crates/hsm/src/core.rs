@@ -18,7 +18,7 @@ use crate::roots::{Ephemeral, KeyFile, RootError, RootOfTrust};
 use crate::selftest::{self, SelfTestError};
 use crate::signing::{self, Message};
 use crate::symmetric::Scratch;
-use crate::{aead, agreement, encryption, halt, secrets, wrapping};
+use crate::{aead, agreement, encryption, halt, import, secrets, transport, wrapping};
 
 /// Where the root key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,10 +275,41 @@ impl Core {
                 let fresh = self.fresh(binding.spec, supply)?;
                 wrapping::wrap_fresh(&self.domains, binding, &fresh)
             }
-            Command::PrepareImport { .. }
-            | Command::ImportKey { .. }
-            | Command::ExportKey { .. }
-            | Command::AdoptKey { .. } => Err(Refusal::UnsupportedSpec),
+            Command::PrepareImport {
+                target,
+                algorithm,
+                wrapping_spec,
+                valid_to,
+                supply,
+            } => {
+                import::check(&self.domains, target, algorithm, wrapping_spec)?;
+                let key = self.fresh(import::key_spec(wrapping_spec), supply)?;
+                import::prepare(
+                    &self.domains,
+                    target,
+                    algorithm,
+                    wrapping_spec,
+                    valid_to,
+                    key,
+                )
+            }
+            Command::ImportKey {
+                target,
+                token,
+                now,
+                encrypted,
+            } => import::import(&self.domains, &self.arena, target, token, now, encrypted),
+            Command::ExportKey { key, to } => {
+                transport::export(&self.domains, self.root.as_ref(), &self.arena, key, to)
+            }
+            Command::AdoptKey {
+                binding,
+                from,
+                transport,
+            } => {
+                let root = self.root.as_ref();
+                transport::adopt(&self.domains, root, &self.arena, binding, from, transport)
+            }
             Command::SealSecret {
                 region,
                 label,

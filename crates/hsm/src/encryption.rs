@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::limits::{BLOB_MAX_BYTES, ENCRYPT_MAX_BYTES, GENERATED_MAX_BYTES};
 use crate::parsed::Parsed;
 use crate::symmetric::{self, Blob, Scratch};
-use crate::{aead, halt, sm2, wrapping};
+use crate::{aead, envelope, halt, sm2, wrapping};
 
 /// Seals 1–4096 bytes.
 ///
@@ -177,7 +177,7 @@ pub(crate) fn deliver(secret: &[u8], delivery: Delivery<'_>) -> Result<Delivered
         Delivery::Withheld => Ok(Delivered::Withheld),
         Delivery::Clear => Ok(Delivered::Clear(Plaintext::new(secret.to_vec()))),
         Delivery::Enveloped(recipient) => {
-            envelope_seal(recipient, secret).map(Delivered::Enveloped)
+            envelope::seal(recipient, secret).map(Delivered::Enveloped)
         }
     }
 }
@@ -188,13 +188,9 @@ pub(crate) fn deliver(secret: &[u8], delivery: Delivery<'_>) -> Result<Delivered
 pub(crate) fn answer(secret: Plaintext, recipient: Option<&[u8]>) -> Result<Reply, Refusal> {
     match recipient {
         None => Ok(Reply::Plaintext(secret)),
-        Some(recipient) => envelope_seal(recipient, secret.expose()).map(Reply::Enveloped),
+        Some(recipient) => envelope::seal(recipient, secret.expose()).map(Reply::Enveloped),
     }
 }
 
 /// The largest blob that this crate makes fits what Decrypt accepts.
 const _: () = assert!(58 + 32 + 76 + ENCRYPT_MAX_BYTES <= BLOB_MAX_BYTES);
-
-fn envelope_seal(_recipient: &[u8], _secret: &[u8]) -> Result<Vec<u8>, Refusal> {
-    Err(Refusal::UnsupportedSpec)
-}

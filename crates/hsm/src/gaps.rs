@@ -403,3 +403,73 @@ pub(crate) fn ed25519ph_verify(
         )
     })
 }
+
+/// A `BIGNUM` that this value owns.
+struct Number(NonNull<c::BIGNUM>);
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        // SAFETY: the one reference; wiped first, as it may be part of a private key.
+        unsafe { c::BN_clear_free(self.0.as_ptr()) }
+    }
+}
+
+/// Whether a number is prime, big endian: Miller-Rabin, wrong for at most one composite number in
+/// 2^128 even if somebody chose it (FIPS 186-5, B.3.1). About 0.1 s for 1024 bits.
+pub(crate) fn is_prime(number: &[u8]) -> bool {
+    let checks = c::BN_prime_checks_for_validation;
+    let mut is_prime = 0;
+    // SAFETY: reads the slice with its length into a new number, which is null when out of memory.
+    let number = unsafe { c::BN_bin2bn(number.as_ptr(), number.len(), ptr::null_mut()) };
+    let Some(number) = NonNull::new(number).map(Number) else {
+        return false;
+    };
+    // SAFETY: a valid number, only read; the answer goes to a local; without a context the
+    // function makes one of its own; no callback.
+    let answer = unsafe {
+        c::BN_primality_test(
+            &raw mut is_prime,
+            number.0.as_ptr(),
+            checks,
+            ptr::null_mut(),
+            1,
+            ptr::null_mut(),
+        )
+    };
+    done(answer).is_ok() && is_prime == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The prime of secp256k1's field, the Mersenne prime 2^521 - 1, and what is near them.
+    #[test]
+    fn primes_are_told_from_others() {
+        let mut field = [0xff; 32];
+        field[27] = 0xfe;
+        field[30..].copy_from_slice(&[0xfc, 0x2f]);
+        let mut mersenne = [0xff; 66];
+        mersenne[0] = 1;
+        for prime in [&[2][..], &[3], &[1, 0, 1], &field, &mersenne] {
+            assert!(is_prime(prime), "{prime:x?}");
+        }
+        field[31] -= 2;
+        mersenne[65] -= 2;
+        // 561 and 41041 pass Fermat's test; 3215031751 passes Miller's for 2, 3, 5 and 7.
+        let strong = 3_215_031_751_u32.to_be_bytes();
+        for composite in [
+            &[][..],
+            &[0],
+            &[1],
+            &[4],
+            &[2, 0x31],
+            &[0xa0, 0x51],
+            &strong,
+            &field,
+            &mersenne,
+        ] {
+            assert!(!is_prime(composite), "{composite:x?}");
+        }
+    }
+}

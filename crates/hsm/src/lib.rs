@@ -9,11 +9,14 @@ mod agreement;
 mod arena;
 mod child;
 mod core;
+mod der;
 mod domains;
 mod ec;
 mod edwards;
 mod encryption;
+mod envelope;
 mod gaps;
+mod import;
 #[cfg(feature = "in-process")]
 mod in_process;
 pub mod limits;
@@ -21,6 +24,8 @@ mod mac;
 mod material;
 mod ml_dsa;
 mod ml_kem;
+#[cfg(test)]
+mod openssl;
 mod pairs;
 mod parsed;
 mod prepared;
@@ -33,6 +38,7 @@ mod selftest;
 mod signing;
 mod sm2;
 mod symmetric;
+mod transport;
 mod wrapping;
 
 pub use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};

@@ -137,3 +137,25 @@ pub const LARGE_SLOTS: usize = 256;
 /// Niceness of the threads that serve slow lanes. Source: measured, see `wall.md` of the design:
 /// at 10, four RSA-4096 signers leave AES its throughput and still make progress.
 pub const SLOW_LANE_NICE: i32 = 10;
+
+/// Longest import token, bytes. Source: KMS model, `CiphertextType`.
+pub const IMPORT_TOKEN_MAX_BYTES: usize = CIPHERTEXT_MAX_BYTES;
+/// What AES-KWP adds to a plaintext of whole blocks, bytes. Source: RFC 5649, section 3.
+pub const KEY_WRAP_OVERHEAD_BYTES: usize = 8;
+/// Smallest public exponent of an imported RSA key. Source: FIPS 186-5, A.1.1.
+pub const RSA_EXPONENT_MIN: u64 = 65_537;
+/// The primes of an imported RSA key differ in their first bits, this many. Source: FIPS 186-5,
+/// A.1.3.
+pub const RSA_PRIMES_DIFFERENCE_BITS: usize = 100;
+/// The random nonce from which a transport's key is derived, bytes. Source: Keystead's own; no
+/// two are the same.
+pub const TRANSPORT_NONCE_BYTES: usize = 32;
+
+/// The block of AES, bytes. Source: FIPS 197.
+pub const AES_BLOCK_BYTES: usize = 16;
+/// Smallest modulus of an attested RSA public key, bits. Source: KMS Developer Guide, "Using
+/// Nitro Enclaves".
+pub const RECIPIENT_MODULUS_MIN_BITS: usize = 2048;
+/// Largest modulus of an attested RSA public key, bits. Source: Keystead's own; larger ones are
+/// slow and no client makes them.
+pub const RECIPIENT_MODULUS_MAX_BITS: usize = 4096;

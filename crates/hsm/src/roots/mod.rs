@@ -120,6 +120,12 @@ pub(crate) trait RootOfTrust: Send + Sync {
         len: usize,
         arena: &Arc<Arena>,
     ) -> Result<KeyMaterial, RootError>;
+
+    /// Derives a key that every process with the same root derives too. The same label and
+    /// context always give the same key.
+    ///
+    /// `label`: without a zero byte; what the key is for. `out`: filled whole.
+    fn derive(&self, label: &[u8], context: &[u8], out: &mut KeyMaterial) -> Result<(), RootError>;
 }
 
 /// A root key in locked memory, and the sealing that all roots with a local key share: root id,
@@ -173,5 +179,13 @@ impl RootOfTrust for LocalRoot {
         aead::open_box(self.key.expose(), label, sealed, out.expose_mut())
             .map_err(|_| RootError::BlobDamaged)?;
         Ok(out)
+    }
+
+    fn derive(&self, label: &[u8], context: &[u8], out: &mut KeyMaterial) -> Result<(), RootError> {
+        let out = out.expose_mut();
+        let bits = u32::try_from(out.len() * 8).map_err(|_| RootError::Internal)?;
+        let mut fixed = Vec::with_capacity(128);
+        aead::fixed_input(&mut fixed, label, &[context], bits);
+        aead::derive(self.key.expose(), &fixed, out).map_err(|_| RootError::Internal)
     }
 }
