@@ -38,7 +38,7 @@ pub use ready::{
     check_plaintext_length, page_limit, settle_import_state,
 };
 pub use serve::{Peer, Request, serve, serve_unbuilt};
-pub use site::{Alone, Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts};
+pub use site::{Alone, Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
 pub use states::States;
 pub use target::{
     AccountWide, Agreeing, AliasHeld, AnyUse, Authenticating, Creating, Encapsulating, Encrypting,

@@ -41,6 +41,18 @@ pub struct SiteParts {
     pub attestation: Attestation,
     /// How much an account may have.
     pub quotas: Quotas,
+    /// Whether keys of spec SM2 can be made.
+    pub sm2: Sm2,
+}
+
+/// Whether a Region offers SM2, as AWS does in its Regions in China only.
+/// Source: KMS Developer Guide, "SM2 key specs (China Regions only)".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sm2 {
+    /// Keys and key pairs of spec SM2 can be made.
+    Offered,
+    /// They are refused.
+    NotOffered,
 }
 
 /// The Regions of one deployment, as one of them sees the others: for multi-Region keys only.
@@ -176,6 +188,10 @@ impl Site {
 
     pub(crate) fn attestation(&self) -> &Attestation {
         &self.parts.attestation
+    }
+
+    pub(crate) fn sm2(&self) -> Sm2 {
+        self.parts.sm2
     }
 
     pub(crate) fn quotas(&self) -> &Quotas {

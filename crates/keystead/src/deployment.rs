@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
-use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, TrustedRoots};
+use keystead_engine::{
+    Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2, TrustedRoots,
+};
 use keystead_server::{Health, Sites};
 use keystead_store::{Backend, Change, Expect, Meta, Records, Versioned};
 use keystead_store_sqlite::SqliteBackend;
@@ -61,6 +63,17 @@ pub(crate) struct Opening {
 pub(crate) struct SiteSettings {
     pub(crate) quotas: Quotas,
     pub(crate) attestation: Attestation,
+    /// The Regions that offer SM2.
+    pub(crate) sm2_regions: Vec<Region>,
+}
+
+impl SiteSettings {
+    fn sm2(&self, region: &Region) -> Sm2 {
+        match self.sm2_regions.contains(region) {
+            true => Sm2::Offered,
+            false => Sm2::NotOffered,
+        }
+    }
 }
 
 impl Default for SiteSettings {
@@ -71,6 +84,7 @@ impl Default for SiteSettings {
                 roots: TrustedRoots::aws(),
                 max_age_millis: ATTESTATION_MAX_AGE_MILLIS,
             },
+            sm2_regions: Vec::new(),
         }
     }
 }
@@ -233,6 +247,7 @@ impl Deployment {
             neighbours: Arc::new(Elsewhere(self.itself.clone())),
             attestation: self.settings.attestation.clone(),
             quotas: self.settings.quotas.clone(),
+            sm2: self.settings.sm2(region),
         }));
         let mut sites = HashMap::clone(&self.sites.load());
         sites.insert(region.clone(), site.clone());

@@ -110,6 +110,7 @@ fn make(
         }
         let random = Command::GenerateRandom {
             length: SECRET_RANDOM_BYTES,
+            recipient: None,
         };
         let outcome = WallClient
             .call(random)

@@ -10,10 +10,12 @@ pub mod tags;
 
 pub use aliases::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias};
 pub use crypto::{
-    Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom, ReEncrypt,
+    Decapsulate, Decrypt, DeriveSharedSecret, Encapsulate, Encrypt, GenerateDataKey,
+    GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext,
+    GenerateMac, GenerateRandom, ReEncrypt, Sign, Verify, VerifyMac,
 };
 pub use keys::{
-    CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, ListKeys,
+    CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, GetPublicKey, ListKeys,
     ScheduleKeyDeletion, UpdateKeyDescription,
 };
 pub use policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};

@@ -362,14 +362,14 @@ macro_rules! for_each_operation {
             $crate::OperationName::CreateCustomKeyStore => $unbuilt!(CreateCustomKeyStore),
             $crate::OperationName::CreateGrant => $unbuilt!(CreateGrant),
             $crate::OperationName::CreateKey => $built!(CreateKey),
-            $crate::OperationName::Decapsulate => $unbuilt!(Decapsulate),
+            $crate::OperationName::Decapsulate => $built!(Decapsulate),
             $crate::OperationName::Decrypt => $built!(Decrypt),
             $crate::OperationName::DeleteAlias => $built!(DeleteAlias),
             $crate::OperationName::DeleteCustomKeyStore => $unbuilt!(DeleteCustomKeyStore),
             $crate::OperationName::DeleteImportedKeyMaterial => {
                 $unbuilt!(DeleteImportedKeyMaterial)
             }
-            $crate::OperationName::DeriveSharedSecret => $unbuilt!(DeriveSharedSecret),
+            $crate::OperationName::DeriveSharedSecret => $built!(DeriveSharedSecret),
             $crate::OperationName::DescribeCustomKeyStores => $unbuilt!(DescribeCustomKeyStores),
             $crate::OperationName::DescribeKey => $built!(DescribeKey),
             $crate::OperationName::DisableKey => $built!(DisableKey),
@@ -377,23 +377,23 @@ macro_rules! for_each_operation {
             $crate::OperationName::DisconnectCustomKeyStore => $unbuilt!(DisconnectCustomKeyStore),
             $crate::OperationName::EnableKey => $built!(EnableKey),
             $crate::OperationName::EnableKeyRotation => $built!(EnableKeyRotation),
-            $crate::OperationName::Encapsulate => $unbuilt!(Encapsulate),
+            $crate::OperationName::Encapsulate => $built!(Encapsulate),
             $crate::OperationName::Encrypt => $built!(Encrypt),
             $crate::OperationName::GenerateDataKey => $built!(GenerateDataKey),
-            $crate::OperationName::GenerateDataKeyPair => $unbuilt!(GenerateDataKeyPair),
+            $crate::OperationName::GenerateDataKeyPair => $built!(GenerateDataKeyPair),
             $crate::OperationName::GenerateDataKeyPairWithoutPlaintext => {
-                $unbuilt!(GenerateDataKeyPairWithoutPlaintext)
+                $built!(GenerateDataKeyPairWithoutPlaintext)
             }
             $crate::OperationName::GenerateDataKeyWithoutPlaintext => {
                 $built!(GenerateDataKeyWithoutPlaintext)
             }
-            $crate::OperationName::GenerateMac => $unbuilt!(GenerateMac),
+            $crate::OperationName::GenerateMac => $built!(GenerateMac),
             $crate::OperationName::GenerateRandom => $built!(GenerateRandom),
             $crate::OperationName::GetKeyLastUsage => $unbuilt!(GetKeyLastUsage),
             $crate::OperationName::GetKeyPolicy => $built!(GetKeyPolicy),
             $crate::OperationName::GetKeyRotationStatus => $built!(GetKeyRotationStatus),
             $crate::OperationName::GetParametersForImport => $unbuilt!(GetParametersForImport),
-            $crate::OperationName::GetPublicKey => $unbuilt!(GetPublicKey),
+            $crate::OperationName::GetPublicKey => $built!(GetPublicKey),
             $crate::OperationName::ImportKeyMaterial => $unbuilt!(ImportKeyMaterial),
             $crate::OperationName::ListAliases => $built!(ListAliases),
             $crate::OperationName::ListGrants => $unbuilt!(ListGrants),
@@ -409,15 +409,15 @@ macro_rules! for_each_operation {
             $crate::OperationName::RevokeGrant => $unbuilt!(RevokeGrant),
             $crate::OperationName::RotateKeyOnDemand => $built!(RotateKeyOnDemand),
             $crate::OperationName::ScheduleKeyDeletion => $built!(ScheduleKeyDeletion),
-            $crate::OperationName::Sign => $unbuilt!(Sign),
+            $crate::OperationName::Sign => $built!(Sign),
             $crate::OperationName::TagResource => $built!(TagResource),
             $crate::OperationName::UntagResource => $built!(UntagResource),
             $crate::OperationName::UpdateAlias => $built!(UpdateAlias),
             $crate::OperationName::UpdateCustomKeyStore => $unbuilt!(UpdateCustomKeyStore),
             $crate::OperationName::UpdateKeyDescription => $built!(UpdateKeyDescription),
             $crate::OperationName::UpdatePrimaryRegion => $unbuilt!(UpdatePrimaryRegion),
-            $crate::OperationName::Verify => $unbuilt!(Verify),
-            $crate::OperationName::VerifyMac => $unbuilt!(VerifyMac),
+            $crate::OperationName::Verify => $built!(Verify),
+            $crate::OperationName::VerifyMac => $built!(VerifyMac),
         }
     };
 }

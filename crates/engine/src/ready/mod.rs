@@ -21,7 +21,7 @@ use keystead_wall::{Command, Delivered, Outcome, Receipt, Refusal, Reply, Supply
 
 use crate::lookup::Stage;
 use crate::marker::Scope;
-use crate::site::Quotas;
+use crate::site::{Quotas, Sm2};
 use crate::target::{OneKey, Target, Usage};
 
 pub use account::{KeyScope, NewKey};
@@ -180,6 +180,19 @@ impl<'s, T: Target> Ready<'s, T> {
     /// How much an account may have.
     pub fn quotas(&self) -> &Quotas {
         self.stage.site.quotas()
+    }
+
+    /// Refuses a key spec that this Region does not offer: SM2, unless it is configured.
+    ///
+    /// Errors: UnsupportedOperationException.
+    pub fn check_offered(&self, spec: KeySpec) -> Result<(), Fault> {
+        if spec != KeySpec::Sm2 || self.stage.site.sm2() == Sm2::Offered {
+            return Ok(());
+        }
+        Err(Fault::new(
+            FaultKind::UnsupportedOperation,
+            format!("KeySpec {spec} is not supported in this Region."),
+        ))
     }
 
     /// Sends one command to the HSM and notes its receipt.

@@ -1,23 +1,42 @@
 //! Cryptography with keys.
 
+mod decapsulate;
 mod decrypt;
+mod derive_shared_secret;
+mod encapsulate;
 mod encrypt;
 mod generate_data_key;
+mod generate_data_key_pair;
+mod generate_data_key_pair_without_plaintext;
 mod generate_data_key_without_plaintext;
+mod generate_mac;
 mod generate_random;
 mod re_encrypt;
+mod sign;
+mod verify;
+mod verify_mac;
 
+pub use decapsulate::Decapsulate;
 pub use decrypt::Decrypt;
+pub use derive_shared_secret::DeriveSharedSecret;
+pub use encapsulate::Encapsulate;
 pub use encrypt::Encrypt;
 pub use generate_data_key::GenerateDataKey;
+pub use generate_data_key_pair::GenerateDataKeyPair;
+pub use generate_data_key_pair_without_plaintext::GenerateDataKeyPairWithoutPlaintext;
 pub use generate_data_key_without_plaintext::GenerateDataKeyWithoutPlaintext;
+pub use generate_mac::GenerateMac;
 pub use generate_random::GenerateRandom;
 pub use re_encrypt::ReEncrypt;
+pub use sign::Sign;
+pub use verify::Verify;
+pub use verify_mac::VerifyMac;
 
 use keystead_api::model::{DataKeySpec, DryRunModifierType, RecipientInfo};
 use keystead_engine::{Delivered, KeyEntry, Ready, Recipient, Target};
 use keystead_types::{
-    EncryptionAlgorithm, EncryptionContext, Fault, FaultKind, KeySpec, Plaintext, limits,
+    EncryptionAlgorithm, EncryptionContext, Fault, FaultKind, KeySpec, MacAlgorithm, MessageType,
+    Plaintext, SigningAlgorithm, limits,
 };
 
 /// The algorithm that applies when none is sent. Source: KMS API reference, Encrypt.
@@ -42,6 +61,49 @@ fn incompatible(algorithm: &str, spec: KeySpec) -> Fault {
         FaultKind::InvalidKeyUsage,
         format!("Algorithm {algorithm} is incompatible with key spec {spec}."),
     )
+}
+
+/// What a message is when the request does not say. Source: KMS API reference, Sign.
+fn message_type(sent: Option<MessageType>) -> MessageType {
+    sent.unwrap_or(MessageType::Raw)
+}
+
+/// Refuses a signing algorithm that the key's spec does not have, a kind of message that the
+/// algorithm does not take, and a digest of another length.
+fn check_signable(
+    key: &KeyEntry,
+    algorithm: SigningAlgorithm,
+    kind: MessageType,
+    message: &Plaintext,
+) -> Result<(), Fault> {
+    let record = key.record();
+    if !record
+        .spec
+        .signing_algorithms(record.usage)
+        .contains(&algorithm)
+    {
+        return Err(incompatible(algorithm.as_str(), record.spec));
+    }
+    if !algorithm.takes(kind) {
+        return Err(Fault::validation(format!(
+            "MessageType {kind} is not compatible with the algorithm {algorithm}."
+        )));
+    }
+    match algorithm.message_bytes(kind) {
+        Some(length) if length != message.len() => Err(Fault::validation(format!(
+            "Digest is invalid length for algorithm {algorithm}."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a MAC algorithm that is not the key spec's.
+fn check_mac_algorithm(key: &KeyEntry, algorithm: MacAlgorithm) -> Result<(), Fault> {
+    let spec = key.record().spec;
+    match spec.mac_algorithm() {
+        Some(own) if own == algorithm => Ok(()),
+        _ => Err(incompatible(algorithm.as_str(), spec)),
+    }
 }
 
 /// Refuses an encryption context for an algorithm that has none.

@@ -31,6 +31,7 @@ impl Operation for CreateKey {
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let (spec, usage) = kind(input)?;
         let origin = origin(input, spec)?;
+        ready.check_offered(spec)?;
         let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
         let record = ready

@@ -178,6 +178,7 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
             max_age_millis: 300_000,
         },
         quotas: keystead_engine::Quotas::default(),
+        sm2: keystead_engine::Sm2::Offered,
     });
     let account = AccountId::parse("111122223333").unwrap();
     let credential = Credential {

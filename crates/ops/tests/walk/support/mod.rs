@@ -352,6 +352,7 @@ fn site(
             max_age_millis: 300_000,
         },
         quotas: keystead_engine::Quotas::default(),
+        sm2: keystead_engine::Sm2::Offered,
     }))
 }
 
