@@ -3,6 +3,7 @@
 
 pub mod aliases;
 pub mod crypto;
+pub mod grants;
 pub mod keys;
 pub mod policy;
 pub mod rotation;
@@ -14,6 +15,7 @@ pub use crypto::{
     GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateDataKeyWithoutPlaintext,
     GenerateMac, GenerateRandom, ReEncrypt, Sign, Verify, VerifyMac,
 };
+pub use grants::{CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant};
 pub use keys::{
     CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, GetPublicKey, ListKeys,
     ScheduleKeyDeletion, UpdateKeyDescription,

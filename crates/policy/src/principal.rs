@@ -196,7 +196,7 @@ impl NamedPrincipal {
     }
 
     /// The partition that the entry is written for, if it says so.
-    pub(crate) fn partition(&self) -> Option<Partition> {
+    pub fn partition(&self) -> Option<Partition> {
         match self {
             Self::Account { partition, .. } => *partition,
             Self::User { partition, .. }
@@ -205,6 +205,25 @@ impl NamedPrincipal {
             | Self::FederatedUser { partition, .. } => Some(*partition),
             Self::Everyone | Self::Service { .. } | Self::NoCaller => None,
         }
+    }
+
+    /// The account that the entry is about, if it is about one.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account { account, .. }
+            | Self::User { account, .. }
+            | Self::Role { account, .. }
+            | Self::RoleSession { account, .. }
+            | Self::FederatedUser { account, .. } => Some(*account),
+            Self::Everyone | Self::Service { .. } | Self::NoCaller => None,
+        }
+    }
+
+    /// Takes the ARN of an account, user, role, role session or federated user, as a grant names
+    /// its principals; `None` for every other text.
+    pub fn parse_principal_arn(text: &str) -> Option<Self> {
+        text.strip_prefix("arn:")?;
+        Self::parse_aws(text).ok()
     }
 
     /// Takes a value of the `AWS` member: `*`, an account id, or an ARN of an account, user,

@@ -1,11 +1,13 @@
 //! Grants on a key: made, listed, revoked, retired.
 
 use aws_lc_rs::digest;
+use keystead_policy::NamedPrincipal;
 use keystead_store::records::{GrantConstraints, GrantParty, GrantRecord};
 use keystead_store::{Change, Versioned};
-use keystead_types::{Fault, FaultKind, GrantId, GrantOperation, Hex32};
+use keystead_types::{Fault, FaultKind, GrantId, GrantOperation, Hex32, Principal, partition_of};
 
 use super::{Page, Ready, Window};
+use crate::authorize;
 use crate::grant_token::{self, NamedGrant};
 use crate::target::{AccountWide, AnyUse, HeldGrant, Listing, OneKey, Target};
 
@@ -165,12 +167,16 @@ impl Ready<'_, HeldGrant> {
 
 impl Ready<'_, AccountWide<Listing>> {
     /// A page of the grants, on keys of any account, that a principal may retire.
+    ///
+    /// Errors: AccessDeniedException for a principal of another account; only services may ask
+    /// about services. Source: KMS API reference, ListRetirableGrants.
     pub async fn retirable_grants(
         &self,
         window: &Window,
         retiring: &GrantParty,
         filter: &str,
     ) -> Result<Page<GrantRecord>, Fault> {
+        self.may_list(retiring)?;
         let after = match &window.after {
             Some(text) => Some(position_of(text).ok_or_else(|| Fault::internal("a position"))?),
             None => None,
@@ -183,6 +189,26 @@ impl Ready<'_, AccountWide<Listing>> {
         Ok(self.page(items, more, filter, |grant: &GrantRecord| {
             format!("{} {} {}", grant.account, grant.key_id, grant.grant_id)
         }))
+    }
+}
+
+impl Ready<'_, AccountWide<Listing>> {
+    fn may_list(&self, retiring: &GrantParty) -> Result<(), Fault> {
+        let caller = self.caller();
+        let allowed = match retiring {
+            GrantParty::Principal(arn) => {
+                let named = NamedPrincipal::parse_principal_arn(arn);
+                named.and_then(|one| one.account()) == Some(caller.account)
+            }
+            GrantParty::Service(name) => {
+                matches!(&caller.principal, Principal::Service { name: own } if **own == **name)
+            }
+        };
+        if allowed {
+            return Ok(());
+        }
+        let (action, resource) = ("kms:ListRetirableGrants", retiring.text());
+        Err(authorize::stranger(&self.stage, action, resource))
     }
 }
 
@@ -211,6 +237,23 @@ pub(crate) fn no_grant(grant_id: &GrantId) -> Fault {
 }
 
 impl<T: Target> Ready<'_, T> {
+    /// A principal of a grant, by the ARN of an account, user, role, role session or federated
+    /// user of this Region's partition.
+    ///
+    /// Errors: InvalidArnException for every other text.
+    pub fn grant_principal(&self, arn: &str) -> Result<GrantParty, Fault> {
+        let here = partition_of(self.region());
+        let named = NamedPrincipal::parse_principal_arn(arn);
+        let partition = named.and_then(|named| named.partition());
+        if partition.is_some_and(|partition| partition.as_str() == here) {
+            return Ok(GrantParty::Principal(arn.to_owned()));
+        }
+        Err(Fault::new(
+            FaultKind::InvalidArn,
+            format!("ARN does not refer to a valid principal: {arn}"),
+        ))
+    }
+
     /// Checks that every grant token of a request is one of ours.
     ///
     /// Errors: InvalidGrantTokenException.
