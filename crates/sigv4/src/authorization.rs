@@ -1,5 +1,6 @@
 //! The `Authorization` header taken apart.
 
+use crate::bytes::{any, below, same, split, split_once};
 use crate::limits::{ACCESS_KEY_ID_MAX_BYTES, AUTHORIZATION_MAX_BYTES};
 use crate::rejection::{Missing, Rejection, echo};
 
@@ -36,20 +37,20 @@ impl<'a> Authorization<'a> {
     /// order, spaces around commas optional. `has_date` is whether the request has a date
     /// header: its absence is told together with absent parts.
     pub(crate) fn parse(value: &'a [u8], has_date: bool) -> Result<Self, Rejection> {
-        let visible = value.iter().all(|b| matches!(b, b' '..=b'~'));
+        let hidden = |chunk| below(chunk, b' ') | same(chunk, 0x7f) | chunk;
         let text = match std::str::from_utf8(value) {
-            Ok(text) if visible && text.len() <= AUTHORIZATION_MAX_BYTES => text,
+            Ok(text) if text.len() <= AUTHORIZATION_MAX_BYTES && !any(value, hidden) => text,
             _ => "",
         };
-        let (scheme, parts) = text.split_once(' ').unwrap_or((text, ""));
+        let (scheme, parts) = split_once(text, b' ').unwrap_or((text, ""));
         if scheme != ALGORITHM {
             return Err(other_scheme(scheme, has_date));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        let bare = parts.trim_matches(' ').is_empty();
-        let parts = parts.split(',').filter(|_| !bare);
+        let bare = parts.bytes().all(|b| b == b' ');
+        let parts = split(parts, b',').filter(|_| !bare);
         for part in parts.map(|part| part.trim_matches(' ')) {
-            let Some((name, value)) = part.split_once('=') else {
+            let Some((name, value)) = split_once(part, b'=') else {
                 return Err(Rejection::NotKeyValue(echo(part.as_bytes())));
             };
             let place = match name {
@@ -110,8 +111,8 @@ impl<'a> Scope<'a> {
     }
 
     fn split(credential: &'a str) -> Option<Self> {
-        let (access_key_id, text) = credential.split_once('/')?;
-        let mut elements = text.split('/');
+        let (access_key_id, text) = split_once(credential, b'/')?;
+        let mut elements = split(text, b'/');
         let scope = Self {
             credential,
             text,

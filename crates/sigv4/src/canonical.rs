@@ -2,58 +2,52 @@
 //!
 //! Source: AWS IAM User Guide, "Create a signed AWS API request", step 1.
 
-use aws_lc_rs::digest::{Context, Digest, SHA256};
+use aws_lc_rs::digest::{self, Context, Digest, SHA256};
 
+use crate::bytes::{Block, any, below, same, split};
 use crate::claim::{Claim, trim};
 use crate::limits::METHOD_MAX_BYTES;
 use crate::query::encode;
 use crate::rejection::Rejection;
 use crate::request::Request;
 
-/// Pieces are gathered here, because a call of the hash costs more than a copy.
-const BLOCK: usize = 512;
-
 /// A SHA-256 of everything that is pushed.
 pub(crate) struct Canonical {
-    context: Context,
-    block: [u8; BLOCK],
-    used: usize,
+    block: Block,
+    /// What did not fit into the block any more; a usual request never begins it.
+    context: Option<Context>,
 }
 
 impl Canonical {
     fn new() -> Self {
         Self {
-            context: Context::new(&SHA256),
-            block: [0; BLOCK],
-            used: 0,
+            block: Block::new(),
+            context: None,
         }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let end = self.used + bytes.len();
-        if let Some(room) = self.block.get_mut(self.used..end) {
-            room.copy_from_slice(bytes);
-            self.used = end;
+        if self.block.put(bytes) {
             return;
         }
-        self.flush();
-        if let Some(room) = self.block.get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.used = bytes.len();
-        } else {
-            self.context.update(bytes);
+        let Self { block, context } = self;
+        let context = context.get_or_insert_with(|| Context::new(&SHA256));
+        context.update(block.filled());
+        block.clear();
+        if !block.put(bytes) {
+            context.update(bytes);
         }
     }
 
-    fn flush(&mut self) {
-        self.context
-            .update(self.block.get(..self.used).unwrap_or_default());
-        self.used = 0;
-    }
-
-    fn finish(mut self) -> Digest {
-        self.flush();
-        self.context.finish()
+    fn finish(self) -> Digest {
+        let Self { block, context } = self;
+        match context {
+            None => digest::digest(&SHA256, block.filled()),
+            Some(mut context) => {
+                context.update(block.filled());
+                context.finish()
+            }
+        }
     }
 }
 
@@ -112,7 +106,7 @@ fn path(out: &mut Canonical, path: &str) -> Result<(), Rejection> {
 fn headers(out: &mut Canonical, request: &Request<'_>, claim: &Claim<'_>) -> Result<(), Rejection> {
     let mut unsigned = claim.must_sign;
     let mut previous = "";
-    for name in claim.signed_headers.split(';') {
+    for name in split(claim.signed_headers, b';') {
         if name <= previous || name == "authorization" {
             return Err(Rejection::SignedHeaders);
         }
@@ -146,6 +140,11 @@ fn headers(out: &mut Canonical, request: &Request<'_>, claim: &Claim<'_>) -> Res
 /// Writes a trimmed header value with each run of spaces as one. Control bytes could forge other
 /// lines of the canonical request; no HTTP parser lets them pass, and neither does this.
 fn value(out: &mut Canonical, value: &[u8]) -> Result<(), Rejection> {
+    // Neither a control byte nor a space: nothing more to ask.
+    if !any(value, |chunk| below(chunk, b'!') | same(chunk, 0x7f)) {
+        out.push(value);
+        return Ok(());
+    }
     let control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
     if value.iter().fold(false, |seen, b| seen | control(*b)) {
         return Err(Rejection::NotCanonical("header value"));

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod authorization;
+mod bytes;
 mod canonical;
 mod claim;
 mod credential;

@@ -9,6 +9,7 @@ use aws_lc_rs::hmac;
 use keystead_types::{Caller, Region, Timestamp};
 
 use crate::authorization::{ALGORITHM, TERMINATOR};
+use crate::bytes::Block;
 use crate::canonical;
 use crate::claim::Claim;
 use crate::credential::{Credential, Credentials};
@@ -228,16 +229,21 @@ fn check_payload(body: &[u8], claimed: Option<&[u8]>) -> Result<[u8; 64], Reject
 fn matches(key: &hmac::Key, claim: &Claim<'_>, digest: &[u8], given: &[u8; 32]) -> bool {
     let mut context = hmac::Context::with_key(key);
     let digest = hex::encode(digest);
-    let lines = [
+    let pieces = [
         ALGORITHM.as_bytes(),
+        b"\n",
         claim.signed_at.text().as_bytes(),
+        b"\n",
         claim.scope.text.as_bytes(),
+        b"\n",
+        &digest,
     ];
-    for line in lines {
-        context.update(line);
-        context.update(b"\n");
+    let mut block = Block::new();
+    if pieces.iter().all(|piece| block.put(piece)) {
+        context.update(block.filled());
+    } else {
+        pieces.iter().for_each(|piece| context.update(piece));
     }
-    context.update(&digest);
     verify_slices_are_equal(context.sign().as_ref(), given).is_ok()
 }
 
