@@ -47,8 +47,9 @@ impl<'o> Object<'o> {
 
 /// Writes a string.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
-    let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';
-    if text.bytes().all(plain) {
+    let escaped = |chunk| below(chunk, b' ') | same(chunk, b'"') | same(chunk, b'\\');
+    if !any(text.as_bytes(), escaped) {
+        out.reserve(text.len() + 2);
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -57,6 +58,42 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     // Serializing a str into a Vec cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
+
+/// True if `odd` finds something in the bytes, of which it is shown eight at a time; those at the end
+/// may be shown twice.
+fn any(bytes: &[u8], odd: impl Fn(u64) -> u64) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let odd = |chunk: &[u8; 8]| odd(u64::from_ne_bytes(*chunk));
+    let found = match bytes.last_chunk() {
+        Some(last) => {
+            let (chunks, _) = bytes.as_chunks();
+            chunks
+                .iter()
+                .fold(odd(last), |seen, chunk| seen | odd(chunk))
+        }
+        None => {
+            let mut chunk = [b'a'; 8];
+            chunk
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            odd(&chunk)
+        }
+    };
+    found & HIGH != 0
+}
+
+/// For [`any`]: one of the bytes is below the limit, which is at most 128.
+fn below(chunk: u64, limit: u8) -> u64 {
+    chunk.wrapping_sub(ONES * u64::from(limit)) & !chunk
+}
+
+/// For [`any`]: one of the bytes is this one.
+fn same(chunk: u64, byte: u8) -> u64 {
+    below(chunk ^ (ONES * u64::from(byte)), 1)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Writes an integer.
 pub(crate) fn number(out: &mut Vec<u8>, number: u32) {
@@ -118,4 +155,23 @@ pub(crate) fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8
         write(out, item);
     }
     out.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_at_every_place_is_written_as_serde_json_writes_it() {
+        let odd = (0..0x80).map(char::from).chain(['é', '\u{2028}', '😀']);
+        for odd in odd {
+            for (before, behind) in [(0, 0), (3, 0), (4, 1), (15, 0), (16, 3), (20, 20)] {
+                let plain = "abcdefghijklmnopqrstuvwxyz";
+                let value = format!("{}{odd}{}", &plain[..before], &plain[..behind]);
+                let mut out = Vec::new();
+                text(&mut out, &value);
+                assert_eq!(out, serde_json::to_vec(&value).unwrap(), "{value:?}");
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! developer guide, "Logging AWS KMS API calls with AWS CloudTrail".
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use keystead_types::{AccountId, Fault, FaultKind, KeyArn, Timestamp, partition_of};
 use time::OffsetDateTime;
@@ -13,7 +14,7 @@ use crate::limits::{
     ADDITIONAL_MAX_BYTES, ERROR_MESSAGE_MAX_BYTES, HOST_MAX_BYTES, PARAMETERS_MAX_BYTES,
     RECORD_USUAL_BYTES, USER_AGENT_MAX_BYTES,
 };
-use crate::text::{at_most, inside, string};
+use crate::text::{at_most, inside, number, string};
 use crate::{Opening, SourceAddress, Tls};
 
 mod identity;
@@ -95,6 +96,13 @@ fn source(out: &mut Vec<u8>, origin: &Origin) {
         return;
     };
     match &opening.source_ip {
+        SourceAddress::Ip(IpAddr::V4(address)) => {
+            for (before, octet) in [b'"', b'.', b'.', b'.'].into_iter().zip(address.octets()) {
+                out.push(before);
+                number(out, u64::from(octet));
+            }
+            out.push(b'"');
+        }
         // Addresses need no escapes, and writing to a Vec cannot fail.
         SourceAddress::Ip(address) => {
             let _infallible = write!(out, "\"{address}\"");

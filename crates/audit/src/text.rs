@@ -13,9 +13,9 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as a part of a JSON string, without quotes.
 pub(crate) fn inside(out: &mut Vec<u8>, text: &str) {
-    let plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
-    // A fold has no early exit, so that the compiler can test many bytes at once.
-    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+    let not_ascii = |chunk| same(chunk, 0x7f) | chunk;
+    let escaped = |chunk| below(chunk, b' ') | same(chunk, b'"') | same(chunk, b'\\');
+    if !any(text.as_bytes(), |chunk| not_ascii(chunk) | escaped(chunk)) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
@@ -37,6 +37,7 @@ pub(crate) fn inside(out: &mut Vec<u8>, text: &str) {
 /// only inside strings.
 pub(crate) fn one_line(json: Vec<u8>) -> Vec<u8> {
     let plain = |byte: u8| (0x20..0x7f).contains(&byte);
+    // A fold has no early exit, so that the compiler can test many bytes at once.
     if json.iter().fold(true, |all, &byte| all & plain(byte)) {
         return json;
     }
@@ -58,14 +59,51 @@ pub(crate) fn is_one_object(json: &[u8]) -> bool {
         && json.iter().fold(true, |all, &byte| all & (byte >= b' '))
 }
 
+/// True if `odd` finds something in the bytes, of which it is shown eight at a time; those at the end
+/// may be shown twice.
+fn any(bytes: &[u8], odd: impl Fn(u64) -> u64) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let odd = |chunk: &[u8; 8]| odd(u64::from_ne_bytes(*chunk));
+    let found = match bytes.last_chunk() {
+        Some(last) => {
+            let (chunks, _) = bytes.as_chunks();
+            chunks
+                .iter()
+                .fold(odd(last), |seen, chunk| seen | odd(chunk))
+        }
+        None => {
+            let mut chunk = [b'a'; 8];
+            chunk
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            odd(&chunk)
+        }
+    };
+    found & HIGH != 0
+}
+
+/// For [`any`]: one of the bytes is below the limit, which is at most 128.
+fn below(chunk: u64, limit: u8) -> u64 {
+    chunk.wrapping_sub(ONES * u64::from(limit)) & !chunk
+}
+
+/// For [`any`]: one of the bytes is this one.
+fn same(chunk: u64, byte: u8) -> u64 {
+    below(chunk ^ (ONES * u64::from(byte)), 1)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
 /// Appends bytes as lower-case hex digits.
 pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-    );
+    let start = out.len();
+    out.resize(start + 2 * bytes.len(), b'0');
+    let (pairs, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
 }
 
 /// Appends a decimal number.
@@ -105,4 +143,38 @@ fn acts(character: char) -> bool {
                 | '\u{feff}'
                 | '\u{fff9}'..='\u{fffb}'
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_odd_byte_is_seen_wherever_it_stands() {
+        for length in 1..70 {
+            for at in 0..length {
+                let mut text = "a".repeat(length).into_bytes();
+                text[at] = b'"';
+                let mut expected = text.clone();
+                expected.insert(at, b'\\');
+                let mut out = Vec::new();
+                inside(&mut out, std::str::from_utf8(&text).unwrap());
+                assert_eq!(out, expected);
+                text[at] = 0x1f;
+                text.insert(0, b'{');
+                text.push(b'}');
+                assert!(!is_one_object(&text));
+                text[at + 1] = b' ';
+                assert!(is_one_object(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn hex_digits_are_appended() {
+        let mut out = b"x".to_vec();
+        hex(&mut out, &[0x00, 0x9a, 0xff]);
+        hex(&mut out, &[]);
+        assert_eq!(out, b"x009aff");
+    }
 }
