@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
@@ -112,12 +112,16 @@ where
     let mut builder = http1::Builder::new();
     // The gauge watches the head's deadline, without a timer per request. The number of headers
     // stays at the library's own limit (see `limits::HEADERS_MAX`).
+    //
+    // Nothing is read while a request runs: its work goes on also when the client has gone, so
+    // there is nothing to learn, and a client may close its sending side before its answer is in.
     builder
-        .half_close(false)
+        .half_close(true)
         .header_read_timeout(None)
         .max_buf_size(limits::HEAD_MAX_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), serve);
-    note(drive(connection, &gauge).await);
+    let waker = Waker::from(gauge.clone());
+    note(drive(connection, &gauge, Some(waker)).await);
 }
 
 async fn http2<T>(stream: T, prefix: Bytes, connected: Arc<Connected>, service: Service)
@@ -145,7 +149,7 @@ where
         .keep_alive_interval(limits::H2_PING_INTERVAL)
         .keep_alive_timeout(limits::H2_PING_DEADLINE);
     let connection = builder.serve_connection(TokioIo::new(stream), serve);
-    note(drive(connection, &gauge).await);
+    note(drive(connection, &gauge, None).await);
 }
 
 /// One request's work. It is run to its end whatever becomes of the connection, and its panic is
@@ -193,8 +197,9 @@ where
     }
 }
 
-/// Runs a connection, and tells it to finish when the worker orders so.
-async fn drive(connection: impl Finish, gauge: &Gauge) -> hyper::Result<()> {
+/// Runs a connection, and tells it to finish when the worker orders so. `waker` stands in for the
+/// task's own.
+async fn drive(connection: impl Finish, gauge: &Gauge, waker: Option<Waker>) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     let mut told = false;
     poll_fn(|context| {
@@ -202,7 +207,10 @@ async fn drive(connection: impl Finish, gauge: &Gauge) -> hyper::Result<()> {
             told = true;
             connection.as_mut().finish();
         }
-        connection.as_mut().poll(context)
+        match &waker {
+            Some(waker) => connection.as_mut().poll(&mut Context::from_waker(waker)),
+            None => connection.as_mut().poll(context),
+        }
     })
     .await
 }

@@ -39,6 +39,9 @@ pub const DRAIN_QUIET: Duration = Duration::from_secs(2);
 /// Most bytes of a refused request that are still read, and thrown away, so that the client sees
 /// the answer and not a reset. Source: ours; four times `BODY_MAX_BYTES`.
 pub const LINGER_MAX_BYTES: usize = 4 * BODY_MAX_BYTES;
+/// Longest answer, head and body, that is put in one piece before it is written; longer ones are
+/// written from where they are. Source: ours; above an answer of Encrypt or GenerateDataKey.
+pub const GATHERED_MAX_BYTES: usize = 1536;
 /// How often the deadlines of connections are looked at; they are exceeded by at most this.
 /// Source: ours.
 pub const TICK: Duration = Duration::from_millis(1000);

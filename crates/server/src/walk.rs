@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
-use http::{Request, StatusCode, Version};
+use http::{HeaderName, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use keystead_api::OperationName;
 use keystead_audit::{Audited, Rejection};
@@ -13,7 +13,7 @@ use keystead_sigv4::{Rejection as Refused, Verified};
 use keystead_types::{Fault, FaultKind, RequestId};
 
 use crate::Service;
-use crate::body::{BodyError, collect};
+use crate::body::{BodyError, collect_within};
 use crate::dispatch::dispatch;
 use crate::head::{BadHead, Route, is_json_1_1, route};
 use crate::peer::Connected;
@@ -21,7 +21,7 @@ use crate::respond::{Answer, Reply, health, respond};
 
 /// The prefix of `x-amz-target`. Source: KMS model, `targetPrefix`.
 const TARGET_PREFIX: &[u8] = b"TrentService.";
-const TARGET: &str = "x-amz-target";
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 /// The signing name of the API.
 const SERVICE: &str = "kms";
 
@@ -40,11 +40,10 @@ pub(crate) async fn walk(
         Ok(Route::Ready) => return health(id, service.parts().health.ready()),
         Err(refused) => refuse(refused),
         Ok(Route::Api) => {
-            let collected = tokio::time::timeout(connected.body_deadline, collect(body)).await;
-            match collected {
-                Ok(Ok(body)) => api(&service, &connected, id, &parts, &body).await,
-                Ok(Err(error)) => no_body(error),
-                Err(_) => http(
+            match collect_within(connected.body_deadline, body, &connected.gauge).await {
+                Some(Ok(body)) => api(&service, &connected, id, &parts, &body).await,
+                Some(Err(error)) => no_body(error),
+                None => http(
                     StatusCode::REQUEST_TIMEOUT,
                     Rejection::TimedOut,
                     "The request body did not arrive in time.",
