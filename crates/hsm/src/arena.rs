@@ -60,12 +60,13 @@ enum Class {
 impl Class {
     /// The smallest class that holds `len` bytes.
     fn of(len: usize) -> Option<Self> {
-        match len {
-            ..=SMALL_SLOT_BYTES => Some(Self::Small),
-            ..=LARGE_SLOT_BYTES => Some(Self::Large),
-            ..=RSA_SLOT_BYTES => Some(Self::Rsa),
-            _ => None,
-        }
+        [
+            (SMALL_SLOT_BYTES, Self::Small),
+            (LARGE_SLOT_BYTES, Self::Large),
+            (RSA_SLOT_BYTES, Self::Rsa),
+        ]
+        .into_iter()
+        .find_map(|(most, class)| (len <= most).then_some(class))
     }
 }
 

@@ -1,24 +1,22 @@
-//! Commands to outcomes.
+//! What the HSM process holds, and the lanes that count what it does.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keystead_types::{KeySpec, Origin, Region};
-use keystead_wall::{Command, KeyHandle, Outcome, Refusal, Reply, Supply};
+use keystead_types::{KeySpec, Region};
+use keystead_wall::{Command, KeyHandle, Outcome, Refusal, Supply};
 use thiserror::Error;
 
+use crate::aead;
 use crate::arena::{Arena, Protection};
 use crate::domains::{DomainError, Domains};
 use crate::material::{self, Fresh};
-use crate::pairs::{self, PairRequest};
 use crate::parsed::{Parsed, ParsedKeys};
 use crate::prepared::Prepared;
 use crate::receipts::Receipts;
 use crate::roots::{Ephemeral, KeyFile, RootError, RootOfTrust};
 use crate::selftest::{self, SelfTestError};
-use crate::signing::{self, Message};
 use crate::symmetric::Scratch;
-use crate::{aead, agreement, encryption, halt, import, secrets, transport, wrapping};
 
 /// Where the root key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +70,7 @@ pub enum CoreError {
 /// plaintext keys.
 pub struct Core {
     pub(crate) arena: Arc<Arena>,
-    root: Box<dyn RootOfTrust>,
+    pub(crate) root: Box<dyn RootOfTrust>,
     pub(crate) domains: Domains,
     pub(crate) parsed: ParsedKeys,
     pub(crate) prepared: Prepared,
@@ -151,7 +149,7 @@ pub struct LaneCore {
 impl LaneCore {
     /// Runs one command and counts it.
     pub fn execute(&mut self, command: &Command<'_>) -> Outcome {
-        let result = self.run(command);
+        let result = self.core.run(&mut self.scratch, command);
         self.scratch.wipe();
         let receipt = self.receipts.count(command, &result);
         Outcome { result, receipt }
@@ -161,193 +159,9 @@ impl LaneCore {
     pub fn rest(&mut self) {
         self.scratch.rest();
     }
-
-    fn run(&mut self, command: &Command<'_>) -> Result<Reply, Refusal> {
-        let core = Arc::clone(&self.core);
-        let scratch = &mut self.scratch;
-        match *command {
-            Command::Encrypt { cipher, plaintext } => {
-                encryption::encrypt(&core, scratch, cipher, plaintext.expose())
-                    .map(Reply::Ciphertext)
-            }
-            Command::Decrypt {
-                cipher,
-                ciphertext,
-                recipient,
-            } => {
-                let plaintext = encryption::decrypt(&core, scratch, cipher, ciphertext)?;
-                encryption::answer(plaintext, recipient)
-            }
-            Command::ReEncrypt {
-                source,
-                ciphertext,
-                destination,
-            } => encryption::re_encrypt(&core, scratch, source, ciphertext, destination)
-                .map(Reply::Ciphertext),
-            Command::GenerateDataKey {
-                key,
-                context,
-                length,
-                delivery,
-            } => encryption::data_key(&core, scratch, key, context, length, delivery),
-            Command::GenerateKeyPair {
-                key,
-                context,
-                spec,
-                delivery,
-                supply,
-            } => {
-                let request = PairRequest {
-                    key,
-                    context,
-                    spec,
-                    delivery,
-                    supply,
-                };
-                pairs::generate(&core, scratch, request)
-            }
-            Command::GenerateRandom { length, recipient } => encryption::random(length, recipient),
-            _ => core.run(command),
-        }
-    }
 }
 
 impl Core {
-    /// Commands that need nothing of a lane's own.
-    fn run(&self, command: &Command<'_>) -> Result<Reply, Refusal> {
-        match *command {
-            Command::Sign {
-                key,
-                algorithm,
-                message_type,
-                message,
-            } => {
-                let message = Message {
-                    algorithm,
-                    message_type,
-                    bytes: message,
-                };
-                signing::sign(self, key, message).map(Reply::Signature)
-            }
-            Command::Verify {
-                key,
-                algorithm,
-                message_type,
-                message,
-                signature,
-            } => {
-                let message = Message {
-                    algorithm,
-                    message_type,
-                    bytes: message,
-                };
-                signing::verify(self, key, message, signature).map(|()| Reply::Done)
-            }
-            Command::GenerateMac {
-                key,
-                algorithm,
-                message,
-            } => signing::generate_mac(self, key, algorithm, message).map(Reply::Signature),
-            Command::VerifyMac {
-                key,
-                algorithm,
-                message,
-                mac,
-            } => signing::verify_mac(self, key, algorithm, message, mac).map(|()| Reply::Done),
-            Command::DeriveSharedSecret {
-                key,
-                public_key,
-                recipient,
-            } => encryption::answer(agreement::derive(self, key, public_key)?, recipient),
-            Command::Encapsulate { key } => agreement::encapsulate(self, key),
-            Command::Decapsulate { key, ciphertext } => {
-                agreement::decapsulate(self, key, ciphertext).map(Reply::Plaintext)
-            }
-            _ => self.administer(command),
-        }
-    }
-
-    /// Commands that make, bring, take and seal keys, secrets and domains.
-    fn administer(&self, command: &Command<'_>) -> Result<Reply, Refusal> {
-        match *command {
-            Command::GenerateKey { binding, supply } => {
-                wrapping::check_new(&self.domains, binding, &[Origin::AwsKms])?;
-                let fresh = self.fresh(binding.spec, supply)?;
-                wrapping::wrap_fresh(&self.domains, binding, &fresh)
-            }
-            Command::PrepareImport {
-                target,
-                algorithm,
-                wrapping_spec,
-                valid_to,
-                supply,
-            } => {
-                import::check(&self.domains, target, algorithm, wrapping_spec)?;
-                let key = self.fresh(import::key_spec(wrapping_spec), supply)?;
-                import::prepare(
-                    &self.domains,
-                    target,
-                    algorithm,
-                    wrapping_spec,
-                    valid_to,
-                    key,
-                )
-            }
-            Command::ImportKey {
-                target,
-                token,
-                now,
-                encrypted,
-            } => import::import(&self.domains, &self.arena, target, token, now, encrypted),
-            Command::ExportKey { key, to } => {
-                transport::export(&self.domains, self.root.as_ref(), &self.arena, key, to)
-            }
-            Command::AdoptKey {
-                binding,
-                from,
-                transport,
-            } => {
-                let root = self.root.as_ref();
-                transport::adopt(&self.domains, root, &self.arena, binding, from, transport)
-            }
-            Command::SealSecret {
-                region,
-                label,
-                secret,
-            } => secrets::seal(&self.domains, region, label, secret.expose()).map(Reply::Sealed),
-            Command::OpenSecret {
-                region,
-                label,
-                sealed,
-            } => secrets::open(&self.domains, region, label, sealed).map(Reply::Plaintext),
-            Command::CreateDomain { region } => self
-                .domains
-                .create(region, self.root.as_ref(), &self.arena)
-                .map(Reply::Sealed),
-            Command::OpenDomain { region, sealed } => self
-                .open_domain(region, sealed)
-                .map(|()| Reply::Done)
-                .map_err(|error| match error {
-                    DomainError::TooMany => Refusal::InvalidArgument,
-                    DomainError::Root { .. } | DomainError::UnknownForm(_) => Refusal::SealBroken,
-                }),
-            // Those of the two functions above.
-            Command::Encrypt { .. }
-            | Command::Decrypt { .. }
-            | Command::ReEncrypt { .. }
-            | Command::GenerateDataKey { .. }
-            | Command::GenerateKeyPair { .. }
-            | Command::GenerateRandom { .. }
-            | Command::Sign { .. }
-            | Command::Verify { .. }
-            | Command::GenerateMac { .. }
-            | Command::VerifyMac { .. }
-            | Command::DeriveSharedSecret { .. }
-            | Command::Encapsulate { .. }
-            | Command::Decapsulate { .. } => halt(),
-        }
-    }
-
     /// The parsed form of a key. Refusals: those of [`ParsedKeys::get`].
     pub(crate) fn parsed(&self, key: KeyHandle<'_>) -> Result<Arc<Parsed>, Refusal> {
         self.parsed.get(&self.domains, &self.arena, key)

@@ -10,6 +10,7 @@ mod arena;
 mod child;
 mod core;
 mod der;
+mod dispatch;
 mod domains;
 mod ec;
 mod edwards;

@@ -21,7 +21,7 @@ use crate::{ec, edwards, halt, ml_dsa, rsa, sm2, wrapping};
 
 /// A private key, ready for the one thing that its usage allows.
 pub(crate) enum Parsed {
-    RsaSigning(rsa::SigningKey),
+    RsaSigning(Box<rsa::SigningKey>),
     RsaDecrypting(rsa::DecryptingKey),
     EcSigning(ec::SigningKey),
     EcAgreement(ec::AgreementKey),
@@ -39,7 +39,8 @@ impl Parsed {
         use KeyUsage as U;
         match (spec, usage) {
             (S::Rsa2048 | S::Rsa3072 | S::Rsa4096, U::SignVerify) => {
-                rsa::SigningKey::parse(spec, bytes).map(Self::RsaSigning)
+                let key = rsa::SigningKey::parse(spec, bytes)?;
+                Ok(Self::RsaSigning(Box::new(key)))
             }
             (S::Rsa2048 | S::Rsa3072 | S::Rsa4096, U::EncryptDecrypt) => {
                 rsa::DecryptingKey::parse(spec, bytes).map(Self::RsaDecrypting)

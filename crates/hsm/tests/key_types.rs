@@ -1,6 +1,7 @@
 //! Every key spec with every algorithm, against the library's own view of the public key.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "test code outside of test functions"
 )]
@@ -624,4 +625,74 @@ fn pair_matches(spec: KeySpec, private: &[u8], public: &[u8]) {
     let verifier = verifier(spec, spec.signing_algorithms(KeyUsage::SignVerify)[0]);
     let public = UnparsedPublicKey::new(verifier.unwrap().0, public);
     public.verify(b"m", made.as_ref()).unwrap();
+}
+
+/// With a recipient, nothing leaves in clear. What is in the envelope is tested where it is made.
+#[test]
+fn a_recipient_gets_an_envelope_and_the_caller_nothing_else() {
+    let mut client = Client::new();
+    let key = client.generate(binding("eu-central-1", 1));
+    let (rsa, recipient) = new_key(&mut client, KeySpec::Rsa2048, KeyUsage::EncryptDecrypt);
+    let (agreeing, peer) = new_key(&mut client, KeySpec::EccNistP256, KeyUsage::KeyAgreement);
+    let blob = client.encrypt(&key, b"", b"text").unwrap();
+    let oaep = rsa.with(EncryptionAlgorithm::RsaesOaepSha256);
+    let rsa_blob = encrypt(&mut client, oaep, b"text").unwrap();
+    for (recipient, works) in [(recipient.as_slice(), true), (peer.as_slice(), false)] {
+        let delivery = Delivery::Enveloped(recipient);
+        let commands = [
+            Command::Decrypt {
+                cipher: key.cipher(b""),
+                ciphertext: &blob,
+                recipient: Some(recipient),
+            },
+            Command::Decrypt {
+                cipher: oaep,
+                ciphertext: &rsa_blob,
+                recipient: Some(recipient),
+            },
+            Command::GenerateRandom {
+                length: 4,
+                recipient: Some(recipient),
+            },
+            Command::DeriveSharedSecret {
+                key: agreeing.handle(),
+                public_key: &peer,
+                recipient: Some(recipient),
+            },
+            Command::GenerateDataKey {
+                key: key.handle(),
+                context: b"",
+                length: 32,
+                delivery,
+            },
+            Command::GenerateKeyPair {
+                key: key.handle(),
+                context: b"",
+                spec: KeySpec::EccNistP256,
+                delivery,
+                supply: Supply::Prepared,
+            },
+        ];
+        for command in commands {
+            let shown = format!("{command:?}");
+            let envelope = match client.run(command) {
+                Ok(
+                    Reply::Enveloped(envelope)
+                    | Reply::DataKey {
+                        plaintext: Delivered::Enveloped(envelope),
+                        ..
+                    }
+                    | Reply::KeyPair {
+                        plaintext: Delivered::Enveloped(envelope),
+                        ..
+                    },
+                ) if works => envelope,
+                Err(Refusal::RecipientInvalid) if !works => continue,
+                other => panic!("{shown}: {other:?}"),
+            };
+            assert_eq!(envelope.first(), Some(&0x30), "{shown}");
+            assert!(envelope.len() > 256);
+            assert!(!envelope.windows(4).any(|part| part == b"text"), "{shown}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! algorithm, and asymmetric keys whose records were changed.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "test code outside of test functions"
 )]

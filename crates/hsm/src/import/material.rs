@@ -30,11 +30,7 @@ const COMPRESSED_EVEN: u8 = 0x02;
 /// private keys.
 ///
 /// Refusals: `MaterialInvalid`, whatever is wrong with it.
-pub(crate) fn parse(
-    spec: KeySpec,
-    plaintext: &[u8],
-    arena: &Arc<Arena>,
-) -> Result<Fresh, Refusal> {
+pub(crate) fn parse(spec: KeySpec, plaintext: &[u8], arena: &Arc<Arena>) -> Result<Fresh, Refusal> {
     use KeySpec as S;
     let parsed = match spec {
         S::SymmetricDefault | S::Hmac224 | S::Hmac256 | S::Hmac384 | S::Hmac512 => {

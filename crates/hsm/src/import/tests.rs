@@ -89,7 +89,10 @@ fn target(spec: KeySpec) -> KeyBinding {
         account: AccountId::parse("111122223333").unwrap(),
         key_id: KeyId::from_random([1; 16]),
         spec,
-        usage: usages.into_iter().find(|usage| spec.allows(*usage)).unwrap(),
+        usage: usages
+            .into_iter()
+            .find(|usage| spec.allows(*usage))
+            .unwrap(),
         origin: Origin::External,
         material_id: Hex32([0; 32]),
     }
@@ -160,8 +163,9 @@ fn wrap(openssl: &OpenSsl, public_key: &[u8], algorithm: WrappingAlgorithm) -> V
         A::RsaesOaepSha256 => oaep(openssl, "sha256", "material"),
         A::RsaAesKeyWrapSha1 => key_wrap(openssl, "sha1"),
         A::RsaAesKeyWrapSha256 => key_wrap(openssl, "sha256"),
-        A::Sm2Pke => openssl
-            .run("pkeyutl -encrypt -in material -inkey wrapping.der -keyform DER -pubin"),
+        A::Sm2Pke => {
+            openssl.run("pkeyutl -encrypt -in material -inkey wrapping.der -keyform DER -pubin")
+        }
         A::RsaesPkcs1V15 => {
             openssl.run("pkeyutl -encrypt -in material -inkey wrapping.der -keyform DER -pubin")
         }
@@ -268,9 +272,8 @@ fn a_token_serves_its_own_key_alone() {
     let target = target(KeySpec::EccNistP256);
     let way = (WrappingAlgorithm::RsaesOaepSha256, WrappingKeySpec::Rsa2048);
     let (token, encrypted) = prepared(&fixture, &target, way);
-    let result = |target: &KeyBinding, token: &[u8]| {
-        fixture.import(target, token, &encrypted).map(|_| ())
-    };
+    let result =
+        |target: &KeyBinding, token: &[u8]| fixture.import(target, token, &encrypted).map(|_| ());
     assert_eq!(result(&target, &token), Ok(()));
     let with_id = KeyBinding {
         material_id: Hex32([7; 32]),
@@ -309,7 +312,10 @@ fn a_token_serves_its_own_key_alone() {
     }
     let longer = [&token[..], &[0]].concat();
     assert_eq!(result(&target, &longer), Err(Refusal::ImportTokenInvalid));
-    assert_eq!(result(&target, &[1; 6144]), Err(Refusal::ImportTokenInvalid));
+    assert_eq!(
+        result(&target, &[1; 6144]),
+        Err(Refusal::ImportTokenInvalid)
+    );
 }
 
 #[test]
