@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use keystead_engine::TrustedRoots;
 use keystead_types::Region;
 use serde::Deserialize;
 
+use crate::deployment::SiteSettings;
 use crate::logging::Format;
 
 /// A configuration file. Unknown keys are refused, so that a misspelt setting is not ignored.
@@ -32,7 +34,81 @@ pub(crate) struct File {
     pub(crate) log: Log,
     /// Front-end threads; half the cores when absent.
     pub(crate) workers: Option<u16>,
+    /// The HSM process.
+    #[serde(default)]
+    pub(crate) hsm: Hsm,
+    /// Regions that offer keys of spec SM2, as AWS does in China only.
+    #[serde(default)]
+    pub(crate) sm2_regions: Vec<String>,
+    /// How much an account may have in a Region.
+    #[serde(default)]
+    pub(crate) quotas: Quotas,
+    /// Which attestation documents are trusted.
+    #[serde(default)]
+    pub(crate) attestation: Attestation,
 }
+
+/// The HSM process.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Hsm {
+    /// RSA keys of each size that are kept ready.
+    pub(crate) prepared_keys: u16,
+}
+
+impl Default for Hsm {
+    fn default() -> Self {
+        Self {
+            prepared_keys: DEFAULT_PREPARED_KEYS,
+        }
+    }
+}
+
+/// RSA keys of each size that are kept ready when not told.
+pub(crate) const DEFAULT_PREPARED_KEYS: u16 = 4;
+/// Most RSA keys of each size that can be kept ready: the HSM process has room for so many.
+const PREPARED_KEYS_MAX: u16 = 16;
+
+/// How much an account may have in a Region; AWS's quotas when absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Quotas {
+    /// Customer managed keys.
+    pub(crate) keys_per_account: Option<usize>,
+    /// Aliases of one key.
+    pub(crate) aliases_per_key: Option<usize>,
+    /// Grants on one key.
+    pub(crate) grants_per_key: Option<usize>,
+    /// Tags of one key.
+    pub(crate) tags_per_key: Option<usize>,
+    /// On-demand rotations in the life of one key.
+    pub(crate) on_demand_rotations_per_key: Option<usize>,
+}
+
+/// Which attestation documents are trusted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Attestation {
+    /// Whether AWS's root of Nitro attestation is trusted.
+    pub(crate) aws_root: bool,
+    /// More roots, in PEM.
+    pub(crate) roots: Vec<PathBuf>,
+    /// How old a document may be, seconds.
+    pub(crate) max_age_seconds: u32,
+}
+
+impl Default for Attestation {
+    fn default() -> Self {
+        Self {
+            aws_root: true,
+            roots: Vec::new(),
+            max_age_seconds: ATTESTATION_MAX_AGE_SECONDS,
+        }
+    }
+}
+
+/// How old an attestation document may be when not told. Ours: AWS does not say.
+pub(crate) const ATTESTATION_MAX_AGE_SECONDS: u32 = 5 * 60;
 
 /// Where to listen.
 #[derive(Debug, Deserialize)]
@@ -135,12 +211,63 @@ impl File {
 
     /// The Regions, parsed.
     pub(crate) fn parsed_regions(&self) -> Result<Vec<Region>, String> {
-        let parse = |name: &String| {
-            Region::parse(name)
-                .map_err(|error| format!("Region {name} in the configuration: {error}"))
-        };
-        self.regions.iter().map(parse).collect()
+        parse_regions(&self.regions)
     }
+
+    /// What all Regions have in common. Reads the trusted roots.
+    pub(crate) fn site_settings(&self) -> Result<SiteSettings, String> {
+        let quotas = &self.quotas;
+        let aws = keystead_engine::Quotas::default();
+        let prepared_keys = self.hsm.prepared_keys;
+        if prepared_keys > PREPARED_KEYS_MAX {
+            return Err(format!(
+                "hsm.prepared_keys = {prepared_keys} is not between 0 and {PREPARED_KEYS_MAX}"
+            ));
+        }
+        Ok(SiteSettings {
+            quotas: keystead_engine::Quotas {
+                keys_per_account: quotas.keys_per_account.unwrap_or(aws.keys_per_account),
+                aliases_per_key: quotas.aliases_per_key.unwrap_or(aws.aliases_per_key),
+                grants_per_key: quotas.grants_per_key.unwrap_or(aws.grants_per_key),
+                tags_per_key: quotas.tags_per_key.unwrap_or(aws.tags_per_key),
+                on_demand_rotations_per_key: quotas
+                    .on_demand_rotations_per_key
+                    .unwrap_or(aws.on_demand_rotations_per_key),
+            },
+            attestation: self.attestation.trust()?,
+            sm2_regions: parse_regions(&self.sm2_regions)?,
+            prepared_keys,
+        })
+    }
+}
+
+impl Attestation {
+    /// Reads the roots. The error names the file and what is wrong with it.
+    pub(crate) fn trust(&self) -> Result<keystead_engine::Attestation, String> {
+        let mut roots = match self.aws_root {
+            true => TrustedRoots::aws(),
+            false => TrustedRoots::none(),
+        };
+        for path in &self.roots {
+            let shown = path.display();
+            let pem = std::fs::read(path)
+                .map_err(|error| format!("cannot read the attestation root {shown}: {error}"))?;
+            roots = roots
+                .with_pem(&pem)
+                .map_err(|error| format!("the attestation root {shown}: {error}"))?;
+        }
+        Ok(keystead_engine::Attestation {
+            roots,
+            max_age_millis: i64::from(self.max_age_seconds) * 1000,
+        })
+    }
+}
+
+fn parse_regions(names: &[String]) -> Result<Vec<Region>, String> {
+    let parse = |name: &String| {
+        Region::parse(name).map_err(|error| format!("Region {name} in the configuration: {error}"))
+    };
+    names.iter().map(parse).collect()
 }
 
 /// What `init` writes for `serve`.
@@ -185,11 +312,42 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_the_regions_are_read() {
+        let base = "data_dir = \"d\"\nregions = [\"us-east-1\"]\n";
+        let settings = |text: &str| {
+            let file: File = toml::from_str(&format!("{base}{text}")).unwrap();
+            file.site_settings()
+        };
+        let plain = settings("").unwrap();
+        assert_eq!(plain.quotas.keys_per_account, 100_000);
+        assert!(!plain.attestation.roots.is_empty());
+        let text = "sm2_regions = [\"cn-north-1\"]\n[quotas]\ntags_per_key = 3\n\
+                    [attestation]\naws_root = false\nmax_age_seconds = 7\n\
+                    [hsm]\nprepared_keys = 0";
+        let other = settings(text).unwrap();
+        assert_eq!(other.quotas.tags_per_key, 3);
+        assert_eq!(other.quotas.aliases_per_key, 50);
+        assert!(other.attestation.roots.is_empty());
+        assert_eq!(other.attestation.max_age_millis, 7000);
+        assert_eq!(other.sm2_regions.len(), 1);
+        assert_eq!(other.prepared_keys, 0);
+        for wrong in [
+            "sm2_regions = [\"nowhere\"]",
+            "[hsm]\nprepared_keys = 17",
+            "[attestation]\nroots = [\"/no/such/file\"]",
+        ] {
+            assert!(settings(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn unknown_keys_are_refused_by_name() {
         for text in [
             "colour = 1",
             "[listen]\nadress = \"127.0.0.1:1\"",
             "[audit]\nfsync = true",
+            "[quotas]\nkeys = 1",
+            "[attestation]\nroot = \"a\"",
         ] {
             let text = format!("data_dir = \"d\"\nregions = [\"us-east-1\"]\n{text}");
             let error = toml::from_str::<File>(&text).unwrap_err().to_string();

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
-use keystead_engine::{
-    Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2, TrustedRoots,
-};
+use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
 use keystead_server::{Health, Sites};
 use keystead_store::{Backend, Change, Expect, Meta, Records, Versioned};
 use keystead_store_sqlite::SqliteBackend;
@@ -65,6 +63,8 @@ pub(crate) struct SiteSettings {
     pub(crate) attestation: Attestation,
     /// The Regions that offer SM2.
     pub(crate) sm2_regions: Vec<Region>,
+    /// RSA keys of each size that the HSM process keeps ready.
+    pub(crate) prepared_keys: u16,
 }
 
 impl SiteSettings {
@@ -75,22 +75,6 @@ impl SiteSettings {
         }
     }
 }
-
-impl Default for SiteSettings {
-    fn default() -> Self {
-        Self {
-            quotas: Quotas::default(),
-            attestation: Attestation {
-                roots: TrustedRoots::aws(),
-                max_age_millis: ATTESTATION_MAX_AGE_MILLIS,
-            },
-            sm2_regions: Vec::new(),
-        }
-    }
-}
-
-/// How old an attestation document may be when not told, milliseconds. Ours: AWS does not say.
-pub(crate) const ATTESTATION_MAX_AGE_MILLIS: i64 = 5 * 60 * 1000;
 
 /// A data directory at work.
 pub(crate) struct Deployment {
@@ -151,7 +135,7 @@ impl Deployment {
             },
             domains,
             workers: ports,
-            prepared_keys: 4,
+            prepared_keys: settings.prepared_keys,
             timing: SupervisorTiming::default(),
         })
         .map_err(|error| error.to_string())?;

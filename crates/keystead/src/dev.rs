@@ -4,10 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use keystead_audit::Durability;
+use keystead_engine::Quotas;
 use keystead_identity::DevelopmentDirectory;
 use keystead_server::ServerConfig;
+use keystead_types::Region;
 
-use crate::config::DEFAULT_LISTEN;
+use crate::config::{Attestation, DEFAULT_LISTEN, DEFAULT_PREPARED_KEYS};
 use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
@@ -30,6 +32,16 @@ pub(crate) struct Options {
     /// Front-end threads.
     #[arg(long, default_value_t = running::default_workers(), value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
+    /// A root in PEM whose attestation documents are trusted, beside AWS's; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    attestation_root: Vec<PathBuf>,
+    /// A Region that offers keys of spec SM2; may be repeated.
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    sm2_region: Vec<Region>,
+}
+
+fn region(name: &str) -> Result<Region, String> {
+    Region::parse(name).map_err(|error| error.to_string())
 }
 
 /// Serves until it is told to stop.
@@ -38,7 +50,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         listen,
         data_dir,
         workers,
+        attestation_root,
+        sm2_region: sm2_regions,
     } = options;
+    let attestation = Attestation {
+        roots: attestation_root,
+        ..Attestation::default()
+    };
     if !listen.ip().is_loopback() {
         return Err(format!(
             "`dev` has well-known credentials and listens on loopback only, not on {listen}. For anything else: keystead init, then keystead serve."
@@ -77,7 +95,12 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         served: Served::Any,
         ports: workers + 1,
         durability: Durability::Write,
-        settings: SiteSettings::default(),
+        settings: SiteSettings {
+            quotas: Quotas::default(),
+            attestation: attestation.trust()?,
+            sm2_regions,
+            prepared_keys: DEFAULT_PREPARED_KEYS,
+        },
     })?;
     let plan = Plan {
         deployment,

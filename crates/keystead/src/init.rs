@@ -5,11 +5,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use keystead_audit::Durability;
+use keystead_engine::Quotas;
 use keystead_identity::{AccessKey, new_access_key, store_access_key};
 use keystead_types::{AccountId, Region};
 use keystead_wall::{Command, Hsm, Reply, WallClient, Worker, WorkerPort};
 
-use crate::config;
+use crate::config::{self, Attestation};
 use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
@@ -80,7 +81,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         served: Served::Only(regions.clone()),
         ports: 1,
         durability: Durability::Strict,
-        settings: SiteSettings::default(),
+        settings: SiteSettings {
+            quotas: Quotas::default(),
+            attestation: Attestation::default().trust()?,
+            sm2_regions: Vec::new(),
+            // Nothing here needs an RSA key.
+            prepared_keys: 0,
+        },
     })
     .map_err(unfinished)?;
     let made = match ports.pop() {

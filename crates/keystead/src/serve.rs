@@ -8,7 +8,7 @@ use keystead_server::{ServerConfig, TlsFiles};
 use keystead_wall::WallClient;
 
 use crate::config::{Durability, File};
-use crate::deployment::{Deployment, Opening, Served, SiteSettings};
+use crate::deployment::{Deployment, Opening, Served};
 use crate::layout::{DataDir, Purpose};
 use crate::logging;
 use crate::running::{self, Plan};
@@ -40,6 +40,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     } = options;
     let file = File::read(&config)?;
     let regions = file.parsed_regions()?;
+    let settings = file.site_settings()?;
     let home = regions
         .first()
         .cloned()
@@ -77,7 +78,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             Durability::Write => keystead_audit::Durability::Write,
             Durability::Strict => keystead_audit::Durability::Strict,
         },
-        settings: SiteSettings::default(),
+        settings,
     })?;
     let plan = Plan {
         deployment,
