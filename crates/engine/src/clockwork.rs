@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keystead_audit::Entry;
 use keystead_store::records::{
-    Import, KeyRecord, Material, MultiRegionRole, Rotation, WrappedKeyBytes,
+    Import, KeyRecord, Material, MaterialState, MultiRegionRole, Rotation, WrappedKeyBytes,
 };
 use keystead_store::{Change, DueKind, Versioned};
 use keystead_types::{AccountId, Fault, KeyArn, KeyId, KeyState};
@@ -276,6 +276,13 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
     let (KeyState::Enabled, true) = (record.state, due) else {
         return Ok(Step::NotNow);
     };
+    // A set rotates at its primary key, and not again before the last rotation is everywhere.
+    let set = record.multi_region.as_ref();
+    let replica = set.is_some_and(|set| set.role == MultiRegionRole::Replica);
+    let mut materials = record.materials.iter();
+    if replica || materials.any(|one| one.state == MaterialState::Distributing) {
+        return Ok(Step::NotNow);
+    }
     let Some(current) = record.current_material() else {
         return Ok(Step::NotNow);
     };

@@ -23,10 +23,26 @@ pub const GRANT_TOKEN_MAX_CHARS: usize = 8192;
 /// Rounds in which replicas are brought in line with their primary key before the clockwork goes
 /// on. Ours: a rotation takes three.
 pub const CONVERGE_ROUNDS: usize = 8;
+/// Handovers that a replica may have missed and still finds its primary key. Ours: one is already
+/// rare.
+pub const HANDOVERS_MISSED: usize = 4;
 /// Wait before the clockwork tries again to bring replicas in line, milliseconds. Ours.
 pub const SYNC_RETRY_MILLIS: i64 = 10 * 1000;
 /// How long the record of a replica may wait for its primary key to name it, milliseconds. Ours:
 /// far longer than a request takes; a killed request leaves one that nobody names.
 pub const REPLICA_UNNAMED_MILLIS: i64 = 60 * 1000;
+/// Last uses of keys kept in memory per Region; above it those that the store has are forgotten.
+/// Ours: about 250 bytes each.
+pub const USES_KEPT: usize = 65_536;
+/// Last uses of keys stored in one batch. Ours: each is one read and one write.
+pub const USES_STORED_AT_ONCE: usize = 512;
+/// Records of the audit log after which its position is stored although no key of the Region was
+/// used. Ours: what a start reads in vain is bounded by it.
+pub const USAGE_MARK_STRIDE: u64 = 100_000;
 /// Grants removed in one batch before their key is. Ours: below what a batch may have.
 pub const GRANTS_REMOVED_AT_ONCE: usize = 500;
+/// Days between the rotations of AWS managed keys. Source: KMS Developer Guide, "Rotating AWS KMS
+/// keys".
+pub const MANAGED_ROTATION_DAYS: u32 = 365;
+/// AWS managed keys of an account in a Region at most: more than there are services.
+pub const MANAGED_KEYS_MAX: usize = 100;

@@ -3,7 +3,16 @@
 //! The primary key's record decides. A request changes it and notes that replicas must follow
 //! (`sync_due`); [`converge`] then makes them follow, round by round, each step by itself durable
 //! and repeatable. Whoever is killed in between leaves the note, and the clockwork goes on.
+//! A replica that changed what its primary key waits for (its part of an import) puts the note
+//! there first and drops its own then.
+//!
+//! No step may undo a later one. A record is only replaced as it was read, and a replica only
+//! while the primary key's record that it is brought in line with is still the stored one: whoever
+//! changed that later finds the replica as it was left. While a primary key hands its role over,
+//! nothing that the set shares changes (state Updating), so the new one begins where it ended.
 //! Material crosses only as the HSM process of one Region sealed it for that of the other.
+
+use std::sync::Arc;
 
 use keystead_audit::ReceiptNote;
 use keystead_store::records::{
@@ -15,14 +24,18 @@ use keystead_types::{AccountId, Fault, KeyArn, KeyId, KeyState, MaterialId, Orig
 use keystead_wall::{Command, KeyHandle, Outcome, Reply, WrappedKey};
 
 use crate::entry;
-use crate::limits::{CONVERGE_ROUNDS, REPLICA_UNNAMED_MILLIS, SYNC_RETRY_MILLIS};
-use crate::ready::{noted, refused, unanswered, wrong_reply};
+use crate::limits::{CONVERGE_ROUNDS, HANDOVERS_MISSED, REPLICA_UNNAMED_MILLIS, SYNC_RETRY_MILLIS};
+use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
 use crate::service;
 use crate::site::{FoundSite, Site};
 
 /// The event of a replica that follows its primary key.
 /// Source: KMS Developer Guide, "SynchronizeMultiRegionKey" CloudTrail entries.
 const SYNCHRONIZE: &str = "SynchronizeMultiRegionKey";
+
+/// The event of a replica that becomes the primary key.
+/// Source: KMS Developer Guide, "UpdatePrimaryRegion" CloudTrail entries.
+const CROWN: &str = "UpdatePrimaryRegion";
 
 /// What a round came to.
 enum Round {
@@ -75,46 +88,70 @@ fn neighbour<'a>(site: &'a Site, region: &'a Region) -> FoundSite<'a> {
 
 /// A replica's part: it has its primary key look at it.
 async fn follow(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault> {
-    let Versioned {
-        value: record,
-        modified,
-    } = stored;
-    let set = set_of(&record)?;
+    let record = &stored.value;
+    let set = set_of(record)?;
     if set.sync_due.is_none() {
         return Ok(Round::Done);
     }
     let (account, key_id) = (record.account, record.key_id);
-    let Some(primary) = neighbour(site, &set.primary).await? else {
+    let Some((primary, leader)) = leader(site, record).await? else {
         return Ok(Round::Done);
     };
-    let leader = primary.records().key(account, key_id).await;
-    let leader = leader.map_err(Fault::internal)?;
-    let named = leader.as_ref().is_some_and(|leader| {
-        let set = leader.value.multi_region.as_ref();
-        set.is_some_and(|set| set.replicas.iter().any(|one| one.region == *site.region()))
-    });
-    if !named && record.state == KeyState::Creating {
-        return unnamed(site, record, modified).await;
+    let led = set_of(&leader.value)?;
+    let named = led.replicas.iter().any(|one| one.region == *site.region());
+    if !named && record.materials.is_empty() {
+        return unnamed(site, stored).await;
     }
-    converge_boxed(&primary, account, key_id).await?;
-    let again = site.records().key(account, key_id).await;
-    let Some(again) = again.map_err(Fault::internal)? else {
-        return Ok(Round::Done);
-    };
-    let mut next = again.value.clone();
+    if led.sync_due.is_none() {
+        let mut told = leader.value.clone();
+        if let Some(set) = &mut told.multi_region {
+            set.sync_due = Some(site.now());
+        }
+        if !put(&primary, leader, told, "", Vec::new()).await? {
+            return Ok(Round::Again);
+        }
+    }
+    let mut next = record.clone();
     if let Some(set) = &mut next.multi_region {
         set.sync_due = None;
     }
-    put(site, again, next, "", Vec::new()).await?;
+    if !put(site, stored, next, "", Vec::new()).await? {
+        return Ok(Round::Again);
+    }
+    converge_boxed(&primary, account, key_id).await?;
     Ok(Round::Again)
 }
 
-/// A replica that its primary key does not name: its request is still on its way, or was killed.
-async fn unnamed(
+/// The primary key of a replica's set. A replica that has missed a handover names an earlier one,
+/// which names the next.
+async fn leader(
     site: &Site,
-    record: KeyRecord,
-    previous: keystead_store::Revision,
-) -> Result<Round, Fault> {
+    record: &KeyRecord,
+) -> Result<Option<(Arc<Site>, Versioned<KeyRecord>)>, Fault> {
+    let mut region = set_of(record)?.primary.clone();
+    for _ in 0..HANDOVERS_MISSED {
+        let Some(there) = neighbour(site, &region).await? else {
+            return Ok(None);
+        };
+        let found = there.records().key(record.account, record.key_id).await;
+        let Some(found) = found.map_err(Fault::internal)? else {
+            return Ok(None);
+        };
+        let set = set_of(&found.value)?;
+        if set.role == MultiRegionRole::Primary {
+            return Ok(Some((there, found)));
+        }
+        region = set.primary.clone();
+    }
+    Ok(None)
+}
+
+/// A replica that its primary key does not name: its request is still on its way, or was killed.
+async fn unnamed(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault> {
+    let Versioned {
+        value: record,
+        modified: previous,
+    } = stored;
     let age = site.now().as_millis() - record.created.as_millis();
     if age < REPLICA_UNNAMED_MILLIS {
         return Ok(Round::Done);
@@ -141,16 +178,22 @@ async fn lead(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault>
     if let Some(to) = set.handover {
         return hand_over(site, stored, &to).await;
     }
-    let mut members = Vec::new();
+    let (mut members, mut changed, mut failed) = (Vec::new(), false, None);
     for replica in &set.replicas {
-        let there = neighbour(site, &replica.region).await?;
-        let there = there.ok_or_else(|| Fault::internal("a replica's Region is not served"))?;
-        match attend(site, &there, &stored.value).await? {
+        match attend_at(site, &replica.region, &stored).await {
             // It was deleted: its record was made before any primary key named it.
-            Attended::Missing => {}
-            Attended::Changed => return Ok(Round::Again),
-            Attended::InLine(record) => members.push((replica.region.clone(), record)),
+            Ok(Attended::Missing) => {}
+            Ok(Attended::Changed) => changed = true,
+            Ok(Attended::InLine(record)) => members.push((replica.region.clone(), record)),
+            // One Region that cannot be reached does not hold up the others.
+            Err(fault) => failed = failed.or(Some(fault)),
         }
+    }
+    if let Some(fault) = failed {
+        return Err(fault);
+    }
+    if changed {
+        return Ok(Round::Again);
     }
     let mut next = stored.value.clone();
     advance(&mut next, &members, site.now());
@@ -161,6 +204,26 @@ async fn lead(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault>
     let name = if in_line { "" } else { SYNCHRONIZE };
     put(site, stored, next, name, Vec::new()).await?;
     Ok(Round::Again)
+}
+
+async fn attend_at(
+    site: &Site,
+    region: &Region,
+    primary: &Versioned<KeyRecord>,
+) -> Result<Attended, Fault> {
+    let there = neighbour(site, region).await?;
+    let there = there.ok_or_else(|| Fault::internal("a replica's Region is not served"))?;
+    attend(site, &there, primary).await
+}
+
+/// Whether a record is still the stored one.
+async fn is_current(site: &Site, held: &Versioned<KeyRecord>) -> Result<bool, Fault> {
+    let KeyRecord {
+        account, key_id, ..
+    } = held.value;
+    let found = site.records().key(account, key_id).await;
+    let found = found.map_err(Fault::internal)?;
+    Ok(found.is_some_and(|found| found.modified == held.modified))
 }
 
 /// What was found of a replica.
@@ -174,7 +237,12 @@ enum Attended {
 }
 
 /// Brings one replica in line.
-async fn attend(site: &Site, there: &Site, primary: &KeyRecord) -> Result<Attended, Fault> {
+async fn attend(
+    site: &Site,
+    there: &Site,
+    leader: &Versioned<KeyRecord>,
+) -> Result<Attended, Fault> {
+    let primary = &leader.value;
     let stored = there.records().key(primary.account, primary.key_id).await;
     let Some(stored) = stored.map_err(Fault::internal)? else {
         return Ok(Attended::Missing);
@@ -195,7 +263,13 @@ async fn attend(site: &Site, there: &Site, primary: &KeyRecord) -> Result<Attend
     if next == stored.value {
         return Ok(Attended::InLine(Box::new(next)));
     }
-    put(there, stored, next, SYNCHRONIZE, receipts).await?;
+    // After the replica was read, so that it cannot be brought in line with what is past.
+    if is_current(site, leader).await? {
+        put(there, stored, next, SYNCHRONIZE, receipts).await?;
+    } else if !receipts.is_empty() {
+        let late = Fault::internal("the primary key's record changed meanwhile");
+        told(there, primary, receipts, late).await;
+    }
     Ok(Attended::Changed)
 }
 
@@ -249,11 +323,15 @@ fn aligned(primary: &KeyRecord, replica: &KeyRecord) -> KeyRecord {
         },
     };
     next.materials = primary.materials.iter().map(material).collect();
-    if next.state == KeyState::Creating {
-        next.state = match primary.origin {
-            Origin::External => KeyState::PendingImport,
-            _ => KeyState::Enabled,
-        };
+    next.state = match (replica.state, primary.origin) {
+        (KeyState::Creating, Origin::External) => KeyState::PendingImport,
+        (KeyState::Creating, _) => KeyState::Enabled,
+        // The former primary key, if it was killed before it gave up its role.
+        (KeyState::Updating, _) => KeyState::Enabled,
+        (other, _) => other,
+    };
+    if primary.origin == Origin::External {
+        settle_import_state(&mut next);
     }
     next
 }
@@ -359,13 +437,14 @@ async fn ask(
     result.map_err(refused)
 }
 
-/// Gives the role of the primary key to a replica: first the new one takes it, then the old one
-/// gives it up. Until then the old one refuses what a primary key alone may do.
+/// Gives the role of the primary key to a replica: that is brought in line and takes it, then the
+/// old one gives it up. Until then the old one refuses what a primary key alone may do.
 async fn hand_over(site: &Site, stored: Versioned<KeyRecord>, to: &Region) -> Result<Round, Fault> {
     let record = &stored.value;
+    let (account, key_id) = (record.account, record.key_id);
     let there = neighbour(site, to).await?;
     let there = there.ok_or_else(|| Fault::internal("a replica's Region is not served"))?;
-    let heir = there.records().key(record.account, record.key_id).await;
+    let heir = there.records().key(account, key_id).await;
     let heir = heir.map_err(Fault::internal)?;
     let mut next = record.clone();
     if next.state == KeyState::Updating {
@@ -379,8 +458,7 @@ async fn hand_over(site: &Site, stored: Versioned<KeyRecord>, to: &Region) -> Re
         put(site, stored, next, SYNCHRONIZE, Vec::new()).await?;
         return Ok(Round::Again);
     };
-    let set = set_of(record)?;
-    let mut replicas: Vec<Replica> = set.replicas.clone();
+    let mut replicas: Vec<Replica> = set_of(record)?.replicas.clone();
     replicas.retain(|one| one.region != *to);
     replicas.push(Replica {
         region: site.region().clone(),
@@ -388,6 +466,10 @@ async fn hand_over(site: &Site, stored: Versioned<KeyRecord>, to: &Region) -> Re
     });
     replicas.sort_by(|one, other| one.region.cmp(&other.region));
     if set_of(&heir.value)?.role == MultiRegionRole::Replica {
+        match attend(site, &there, &stored).await? {
+            Attended::InLine(record) if *record == heir.value => {}
+            _ => return Ok(Round::Again),
+        }
         let mut crowned = heir.value.clone();
         crowned.multi_region = Some(MultiRegion {
             role: MultiRegionRole::Primary,
@@ -396,7 +478,12 @@ async fn hand_over(site: &Site, stored: Versioned<KeyRecord>, to: &Region) -> Re
             handover: None,
             sync_due: Some(site.now()),
         });
-        if !put(&there, heir, crowned, "UpdatePrimaryRegion", Vec::new()).await? {
+        if crowned.state == KeyState::PendingDeletion {
+            // Scheduled meanwhile: as a primary key it goes after its replicas.
+            crowned.state = KeyState::PendingReplicaDeletion;
+        }
+        let current = is_current(site, &stored).await?;
+        if !current || !put(&there, heir, crowned, CROWN, Vec::new()).await? {
             return Ok(Round::Again);
         }
     }
@@ -407,7 +494,6 @@ async fn hand_over(site: &Site, stored: Versioned<KeyRecord>, to: &Region) -> Re
         handover: None,
         sync_due: None,
     });
-    let (account, key_id) = (record.account, record.key_id);
     if put(site, stored, next, "", Vec::new()).await? {
         converge_boxed(&there, account, key_id).await?;
     }

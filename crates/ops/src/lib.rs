@@ -5,7 +5,9 @@ pub mod aliases;
 pub mod crypto;
 pub mod grants;
 pub mod keys;
+pub mod material;
 pub mod policy;
+pub mod regions;
 pub mod rotation;
 pub mod tags;
 
@@ -20,7 +22,9 @@ pub use keys::{
     CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, GetPublicKey, ListKeys,
     ScheduleKeyDeletion, UpdateKeyDescription,
 };
+pub use material::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial};
 pub use policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};
+pub use regions::{ReplicateKey, UpdatePrimaryRegion};
 pub use rotation::{
     DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations,
     RotateKeyOnDemand,

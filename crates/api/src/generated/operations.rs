@@ -366,9 +366,7 @@ macro_rules! for_each_operation {
             $crate::OperationName::Decrypt => $built!(Decrypt),
             $crate::OperationName::DeleteAlias => $built!(DeleteAlias),
             $crate::OperationName::DeleteCustomKeyStore => $unbuilt!(DeleteCustomKeyStore),
-            $crate::OperationName::DeleteImportedKeyMaterial => {
-                $unbuilt!(DeleteImportedKeyMaterial)
-            }
+            $crate::OperationName::DeleteImportedKeyMaterial => $built!(DeleteImportedKeyMaterial),
             $crate::OperationName::DeriveSharedSecret => $built!(DeriveSharedSecret),
             $crate::OperationName::DescribeCustomKeyStores => $unbuilt!(DescribeCustomKeyStores),
             $crate::OperationName::DescribeKey => $built!(DescribeKey),
@@ -392,9 +390,9 @@ macro_rules! for_each_operation {
             $crate::OperationName::GetKeyLastUsage => $unbuilt!(GetKeyLastUsage),
             $crate::OperationName::GetKeyPolicy => $built!(GetKeyPolicy),
             $crate::OperationName::GetKeyRotationStatus => $built!(GetKeyRotationStatus),
-            $crate::OperationName::GetParametersForImport => $unbuilt!(GetParametersForImport),
+            $crate::OperationName::GetParametersForImport => $built!(GetParametersForImport),
             $crate::OperationName::GetPublicKey => $built!(GetPublicKey),
-            $crate::OperationName::ImportKeyMaterial => $unbuilt!(ImportKeyMaterial),
+            $crate::OperationName::ImportKeyMaterial => $built!(ImportKeyMaterial),
             $crate::OperationName::ListAliases => $built!(ListAliases),
             $crate::OperationName::ListGrants => $built!(ListGrants),
             $crate::OperationName::ListKeyPolicies => $built!(ListKeyPolicies),
@@ -404,7 +402,7 @@ macro_rules! for_each_operation {
             $crate::OperationName::ListRetirableGrants => $built!(ListRetirableGrants),
             $crate::OperationName::PutKeyPolicy => $built!(PutKeyPolicy),
             $crate::OperationName::ReEncrypt => $built!(ReEncrypt),
-            $crate::OperationName::ReplicateKey => $unbuilt!(ReplicateKey),
+            $crate::OperationName::ReplicateKey => $built!(ReplicateKey),
             $crate::OperationName::RetireGrant => $built!(RetireGrant),
             $crate::OperationName::RevokeGrant => $built!(RevokeGrant),
             $crate::OperationName::RotateKeyOnDemand => $built!(RotateKeyOnDemand),
@@ -415,7 +413,7 @@ macro_rules! for_each_operation {
             $crate::OperationName::UpdateAlias => $built!(UpdateAlias),
             $crate::OperationName::UpdateCustomKeyStore => $unbuilt!(UpdateCustomKeyStore),
             $crate::OperationName::UpdateKeyDescription => $built!(UpdateKeyDescription),
-            $crate::OperationName::UpdatePrimaryRegion => $unbuilt!(UpdatePrimaryRegion),
+            $crate::OperationName::UpdatePrimaryRegion => $built!(UpdatePrimaryRegion),
             $crate::OperationName::Verify => $built!(Verify),
             $crate::OperationName::VerifyMac => $built!(VerifyMac),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keystead_store::Change;
-use keystead_store::records::{KeyRecord, MultiRegion, MultiRegionRole, Replica};
+use keystead_store::records::{KeyRecord, MaterialState, MultiRegion, MultiRegionRole, Replica};
 use keystead_types::{Fault, FaultKind, KeyArn, KeyState, Region, partition_of};
 
 use super::Ready;
@@ -64,6 +64,9 @@ impl Ready<'_, OneKey<AnyUse>> {
         }
         let there = self.elsewhere(&new.region).await?;
         authorize::account_wide(&self.stage, "kms:CreateKey")?;
+        if !new.tags.is_empty() {
+            authorize::account_wide(&self.stage, "kms:TagResource")?;
+        }
         let partition = partition_of(&new.region);
         let policy = match new.policy {
             Some(policy) => {
@@ -98,6 +101,12 @@ impl Ready<'_, OneKey<AnyUse>> {
         let replica = self.place(&there, replica, &arn).await?;
         self.update(|key| {
             key.multi_region = Some(set);
+            // Imported material that waits for its rotation is not everywhere any more.
+            for material in &mut key.materials {
+                if material.state == MaterialState::PendingRotation {
+                    material.state = MaterialState::PendingMultiRegionImportAndRotation;
+                }
+            }
         });
         Ok((replica, arn))
     }
@@ -173,7 +182,7 @@ impl Ready<'_, OneKey<AnyUse>> {
         };
         authorize::key(&stage, action, &replica, Subject::Named { alias: None })?;
         let state = replica.record().state;
-        States::Usable.admit(state, replica.arn_text())?;
+        States::Replicable.admit(state, replica.arn_text())?;
         self.update(|key| {
             key.state = KeyState::Updating;
             if let Some(set) = &mut key.multi_region {

@@ -2,9 +2,9 @@
 
 use keystead_api::update_alias::Input;
 use keystead_engine::{
-    CrossAccount, Identifier, KeySelector, MovedAlias, Operation, Ready, Spec, States,
+    CrossAccount, Identifier, KeyEntry, KeySelector, MovedAlias, Operation, Ready, Spec, States,
 };
-use keystead_types::{AliasName, Fault};
+use keystead_types::{AliasName, Fault, KeyUsage};
 
 use super::{checked_name, refuse_alias_target};
 
@@ -29,8 +29,7 @@ impl Operation for UpdateAlias {
     }
 
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
-        let usage = |key: &keystead_engine::KeyEntry| key.record().usage;
-        let (old, new) = (ready.old_key().map(usage), ready.new_key().map(usage));
+        let (old, new) = (ready.old_key().map(kind), ready.new_key().map(kind));
         if old.is_some() && old != new {
             return Err(Fault::validation(
                 "The alias and its new target must have the same key type and key usage.",
@@ -38,4 +37,11 @@ impl Operation for UpdateAlias {
         }
         ready.point_to_new_key().await
     }
+}
+
+/// What an alias may not change about its key: whether it is symmetric, asymmetric or for HMACs,
+/// and its usage. Source: KMS API reference, UpdateAlias.
+fn kind(key: &KeyEntry) -> (bool, KeyUsage) {
+    let record = key.record();
+    (record.spec.is_asymmetric(), record.usage)
 }

@@ -2,9 +2,10 @@
 
 use keystead_api::enable_key::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Identifier, KeyRecord, KeySelector, OneKey, Operation, Ready, Spec,
+    States, settle_import_state,
 };
-use keystead_types::{Fault, KeyState};
+use keystead_types::{Fault, FaultKind, KeyState, Origin};
 
 /// Makes a disabled key usable again; a rotation that it missed follows at once.
 pub enum EnableKey {}
@@ -25,7 +26,23 @@ impl Operation for EnableKey {
     }
 
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
+        if lacks_material(ready.key()) {
+            let arn = ready.arn_text();
+            return Err(Fault::new(
+                FaultKind::KMSInvalidState,
+                format!("{arn} is pending import."),
+            ));
+        }
         ready.update(|key| key.state = KeyState::Enabled);
         Ok(())
     }
+}
+
+/// Whether the key lost imported material while it waited for its deletion: it is disabled when
+/// that is cancelled, and cannot work before the material is back.
+fn lacks_material(key: &KeyRecord) -> bool {
+    let mut whole = key.clone();
+    whole.state = KeyState::Enabled;
+    settle_import_state(&mut whole);
+    key.origin == Origin::External && whole.state == KeyState::PendingImport
 }

@@ -2,7 +2,8 @@
 
 use keystead_api::schedule_key_deletion::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Deletion, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Deletion, Identifier, KeyRecord, KeySelector, MultiRegionRole, OneKey,
+    Operation, Ready, Spec, States,
 };
 use keystead_types::{Fault, KeyState};
 
@@ -42,20 +43,32 @@ impl Operation for ScheduleKeyDeletion {
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let window_days = input.pending_window_in_days.unwrap_or(WINDOW_DAYS.2);
         let due = ready.now().plus_days(window_days);
+        let state = match leads_replicas(ready.key()) {
+            true => KeyState::PendingReplicaDeletion,
+            false => KeyState::PendingDeletion,
+        };
         ready.update(|key| {
-            key.state = KeyState::PendingDeletion;
+            key.state = state;
             key.deletion = Some(Deletion { due, window_days });
         });
         let arn = ready.arn_text().to_owned();
-        let millis = due.as_millis();
+        let date = (state == KeyState::PendingDeletion).then_some(due);
+        let shown = date.map(|due| format!(r#""deletionDate":{},"#, due.as_millis()));
         ready.respond(format!(
-            r#"{{"keyId":"{arn}","keyState":"PendingDeletion","deletionDate":{millis},"pendingWindowInDays":{window_days}}}"#
+            r#"{{"keyId":"{arn}","keyState":"{state}",{}"pendingWindowInDays":{window_days}}}"#,
+            shown.unwrap_or_default(),
         ));
         Ok(Output {
             key_id: Some(arn),
-            deletion_date: Some(due),
-            key_state: Some(KeyState::PendingDeletion),
+            deletion_date: date,
+            key_state: Some(state),
             pending_window_in_days: Some(window_days),
         })
     }
+}
+
+/// Whether the key is a primary key with replicas: its waiting period begins when they are gone.
+fn leads_replicas(key: &KeyRecord) -> bool {
+    let set = key.multi_region.as_ref();
+    set.is_some_and(|set| set.role == MultiRegionRole::Primary && !set.replicas.is_empty())
 }

@@ -1,10 +1,14 @@
 //! DisableKeyRotation.
 
+use std::sync::Arc;
+
 use keystead_api::disable_key_rotation::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec, States,
 };
 use keystead_types::Fault;
+
+use super::{refuse_handover, require_schedule};
 
 /// Stops the automatic rotation of a key; its material stays as it is.
 pub enum DisableKeyRotation {}
@@ -24,7 +28,12 @@ impl Operation for DisableKeyRotation {
         Ok(KeySelector::Named(&input.key_id))
     }
 
+    fn suits(_input: &Input, held: &Arc<KeyEntry>) -> Result<(), Fault> {
+        require_schedule(held)
+    }
+
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
+        refuse_handover(ready.key().state, ready.arn_text())?;
         ready.update(|key| key.rotation = None);
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! EnableKeyRotation.
 
+use std::sync::Arc;
+
 use keystead_api::enable_key_rotation::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, RotationSetting, Spec,
-    States,
+    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready,
+    RotationSetting, Spec, States,
 };
 use keystead_types::Fault;
+
+use super::{refuse_handover, require_schedule};
 
 /// Period when none is sent, days. Source: KMS API reference, EnableKeyRotation.
 const DEFAULT_PERIOD_DAYS: u32 = 365;
@@ -28,7 +32,12 @@ impl Operation for EnableKeyRotation {
         Ok(KeySelector::Named(&input.key_id))
     }
 
+    fn suits(_input: &Input, held: &Arc<KeyEntry>) -> Result<(), Fault> {
+        require_schedule(held)
+    }
+
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
+        refuse_handover(ready.key().state, ready.arn_text())?;
         let period_days = input.rotation_period_in_days.unwrap_or(DEFAULT_PERIOD_DAYS);
         let enabled_at = ready.now();
         let next = enabled_at.plus_days(period_days);

@@ -1,13 +1,18 @@
 //! GetKeyRotationStatus.
 
+use std::sync::Arc;
+
 use keystead_api::get_key_rotation_status::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, MaterialState, OneKey, Operation,
+    Ready, Rotation, Spec, States,
 };
 use keystead_types::{Fault, KeyState};
 
-/// Tells whether and when a key rotates by itself. On-demand rotations are complete when their
-/// call returns, so `OnDemandRotationStartDate` never shows.
+use super::require_symmetric;
+
+/// Tells whether and when a key rotates by itself. An on-demand rotation is complete when its call
+/// returns; only a primary key whose replicas do not have the new material yet shows its start.
 pub enum GetKeyRotationStatus {}
 
 impl Operation for GetKeyRotationStatus {
@@ -17,7 +22,7 @@ impl Operation for GetKeyRotationStatus {
         actions: "kms:GetKeyRotationStatus",
         identifier: Identifier::KeyOnly,
         cross_account: CrossAccount::Allowed,
-        states: States::Any,
+        states: States::RotationShown,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html",
     };
 
@@ -25,16 +30,23 @@ impl Operation for GetKeyRotationStatus {
         Ok(KeySelector::Named(&input.key_id))
     }
 
+    fn suits(_input: &Input, held: &Arc<KeyEntry>) -> Result<(), Fault> {
+        require_symmetric(held)
+    }
+
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let leaving = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
         let paused = leaving.contains(&ready.key().state);
         let rotation = ready.key().rotation.as_ref().filter(|_| !paused);
+        let underway = ready.key().materials.iter().find(|one| {
+            one.state == MaterialState::Distributing && one.rotation == Some(Rotation::OnDemand)
+        });
         Ok(Output {
             key_id: Some(ready.arn_text().to_owned()),
             key_rotation_enabled: Some(rotation.is_some()),
             rotation_period_in_days: rotation.map(|rotation| rotation.period_days),
             next_rotation_date: rotation.map(|rotation| rotation.next),
-            on_demand_rotation_start_date: None,
+            on_demand_rotation_start_date: underway.and_then(|one| one.rotated_at),
         })
     }
 }

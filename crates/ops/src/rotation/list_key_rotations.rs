@@ -1,17 +1,25 @@
 //! ListKeyRotations.
 
+use std::sync::Arc;
+
 use keystead_api::list_key_rotations::{Input, Output};
-use keystead_api::model::{IncludeKeyMaterial, KeyMaterialState, RotationType, RotationsListEntry};
+use keystead_api::model::{
+    ExpirationModelType, ImportState, IncludeKeyMaterial, KeyMaterialState, RotationType,
+    RotationsListEntry,
+};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, Material, OneKey, Operation, Ready, Rotation,
-    Spec, States,
+    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, Material, MaterialState, OneKey,
+    Operation, Ready, Rotation, Spec, States,
 };
 use keystead_types::Fault;
+
+use super::require_symmetric;
 
 /// Default and largest page. Source: KMS API reference, ListKeyRotations.
 const PAGE: (u32, u32) = (100, 1000);
 
-/// Lists a key's completed rotations, newest last; with `ALL_KEY_MATERIAL` its first material too.
+/// Lists a key's completed rotations, newest last; with `ALL_KEY_MATERIAL` its first material and
+/// what waits for its rotation too.
 pub enum ListKeyRotations {}
 
 impl Operation for ListKeyRotations {
@@ -29,31 +37,17 @@ impl Operation for ListKeyRotations {
         Ok(KeySelector::Named(&input.key_id))
     }
 
+    fn suits(_input: &Input, held: &Arc<KeyEntry>) -> Result<(), Fault> {
+        require_symmetric(held)
+    }
+
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let all = input.include_key_material == Some(IncludeKeyMaterial::AllKeyMaterial);
         let key = ready.key();
-        let current = key.current_material().map(|material| material.id);
         let key_id = key.key_id.to_string();
-        let entry = |material: &Material| RotationsListEntry {
-            key_id: Some(key_id.clone()),
-            key_material_id: Some(material.id.to_string()),
-            key_material_state: Some(if current == Some(material.id) {
-                KeyMaterialState::Current
-            } else {
-                KeyMaterialState::NonCurrent
-            }),
-            rotation_date: material.rotated_at,
-            rotation_type: material.rotation.map(|rotation| match rotation {
-                Rotation::Automatic => RotationType::Automatic,
-                Rotation::OnDemand => RotationType::OnDemand,
-            }),
-            ..RotationsListEntry::default()
-        };
-        let shown = key
-            .materials
-            .iter()
-            .filter(|material| all || material.rotation.is_some());
-        let entries: Vec<_> = shown.map(entry).collect();
+        let shown = key.materials.iter();
+        let shown = shown.filter(|one| all || (one.rotation.is_some() && !is_pending(one)));
+        let entries: Vec<_> = shown.filter_map(|one| entry(&key_id, one)).collect();
         let filter = format!("{key_id}{}", if all { "+" } else { "" });
         let window = ready.window(input.limit, PAGE, input.marker.as_deref(), &filter)?;
         let page = ready.slice(&entries, &window, &filter)?;
@@ -63,4 +57,47 @@ impl Operation for ListKeyRotations {
             next_marker: page.next,
         })
     }
+}
+
+fn is_pending(material: &Material) -> bool {
+    matches!(
+        material.state,
+        MaterialState::PendingRotation | MaterialState::PendingMultiRegionImportAndRotation
+    )
+}
+
+/// A material as the listing shows it; none for one that a rotation still brings to the replicas.
+/// Source: KMS API reference, RotationsListEntry.
+fn entry(key_id: &str, material: &Material) -> Option<RotationsListEntry> {
+    let state = match material.state {
+        MaterialState::Current => KeyMaterialState::Current,
+        MaterialState::NonCurrent => KeyMaterialState::NonCurrent,
+        MaterialState::PendingRotation => KeyMaterialState::PendingRotation,
+        MaterialState::PendingMultiRegionImportAndRotation => {
+            KeyMaterialState::PendingMultiRegionImportAndRotation
+        }
+        MaterialState::Distributing => return None,
+    };
+    let import = material.import.as_ref();
+    let present = import.filter(|_| material.wrapped.is_some());
+    Some(RotationsListEntry {
+        key_id: Some(key_id.to_owned()),
+        key_material_id: Some(material.id.to_string()),
+        key_material_state: Some(state),
+        rotation_date: material.rotated_at,
+        rotation_type: material.rotation.map(|rotation| match rotation {
+            Rotation::Automatic => RotationType::Automatic,
+            Rotation::OnDemand => RotationType::OnDemand,
+        }),
+        import_state: import.map(|_| match present {
+            Some(_) => ImportState::Imported,
+            None => ImportState::PendingImport,
+        }),
+        expiration_model: present.map(|import| match import.valid_to {
+            Some(_) => ExpirationModelType::KeyMaterialExpires,
+            None => ExpirationModelType::KeyMaterialDoesNotExpire,
+        }),
+        valid_to: present.and_then(|import| import.valid_to),
+        key_material_description: import.and_then(|import| import.description.clone()),
+    })
 }

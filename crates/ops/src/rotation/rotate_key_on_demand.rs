@@ -1,13 +1,19 @@
 //! RotateKeyOnDemand.
 
+use std::sync::Arc;
+
 use keystead_api::rotate_key_on_demand::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, Material, OneKey, Operation, Ready, Rotation,
-    Spec, States, limits::ROTATION_CONFLICT_MILLIS,
+    AnyUse, CrossAccount, Identifier, KeyEntry, KeyRecord, KeySelector, Material, MaterialState,
+    OneKey, Operation, Ready, Rotation, Spec, States, limits::ROTATION_CONFLICT_MILLIS,
 };
-use keystead_types::{Fault, FaultKind, limits::ON_DEMAND_ROTATIONS_PER_KEY};
+use keystead_types::{Fault, FaultKind, MaterialId, Origin, Timestamp};
 
-/// Gives a key new material at once. The schedule of automatic rotation does not move.
+use super::{refuse_handover, require_symmetric};
+use crate::regions::refuse_replica;
+
+/// Gives a key new material at once, an EXTERNAL one the material that waits for it. The schedule
+/// of automatic rotation does not move.
 pub enum RotateKeyOnDemand {}
 
 impl Operation for RotateKeyOnDemand {
@@ -25,11 +31,17 @@ impl Operation for RotateKeyOnDemand {
         Ok(KeySelector::Named(&input.key_id))
     }
 
+    fn suits(_input: &Input, held: &Arc<KeyEntry>) -> Result<(), Fault> {
+        require_symmetric(held)?;
+        refuse_replica(held)
+    }
+
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let (now, arn) = (ready.now(), ready.arn_text().to_owned());
         let key = ready.key();
-        if usize::try_from(key.on_demand_rotations).is_ok_and(|n| n >= ON_DEMAND_ROTATIONS_PER_KEY)
-        {
+        refuse_handover(key.state, &arn)?;
+        let most = ready.quotas().on_demand_rotations_per_key;
+        if usize::try_from(key.on_demand_rotations).is_ok_and(|n| n >= most) {
             return Err(Fault::new(
                 FaultKind::LimitExceeded,
                 format!(
@@ -38,25 +50,61 @@ impl Operation for RotateKeyOnDemand {
                 ),
             ));
         }
-        let soon = now.plus_millis(ROTATION_CONFLICT_MILLIS);
-        if key
-            .rotation
-            .as_ref()
-            .is_some_and(|rotation| rotation.next <= soon)
-        {
-            let text = format!("An automatic rotation of {arn} is in progress or about to begin.");
+        if is_rotating(key, now) {
+            let text = format!("A rotation of {arn} is in progress or about to begin.");
             return Err(Fault::new(FaultKind::Conflict, text));
         }
-        let fresh = ready.new_material().await?;
-        let material = Material {
+        if key.origin == Origin::External {
+            let pending = pending(key, &arn)?;
+            ready.update(|key| adopt(key, pending, now));
+        } else {
+            let fresh = ready.new_material().await?;
+            let material = Material {
+                rotation: Some(Rotation::OnDemand),
+                rotated_at: Some(now),
+                ..fresh
+            };
+            ready.update(|key| {
+                Ready::add_rotated(key, material);
+                key.on_demand_rotations += 1;
+            });
+        }
+        Ok(Output { key_id: Some(arn) })
+    }
+}
+
+/// Whether a rotation is under way, or one by itself is due within 20 minutes.
+fn is_rotating(key: &KeyRecord, now: Timestamp) -> bool {
+    let soon = now.plus_millis(ROTATION_CONFLICT_MILLIS);
+    let due = key.rotation.as_ref().is_some_and(|one| one.next <= soon);
+    let underway = |one: &Material| one.state == MaterialState::Distributing;
+    due || key.materials.iter().any(underway)
+}
+
+/// The imported material that waits for this rotation.
+fn pending(key: &KeyRecord, arn: &str) -> Result<MaterialId, Fault> {
+    let waits =
+        |one: &&Material| one.state == MaterialState::PendingRotation && one.wrapped.is_some();
+    let found = key.materials.iter().find(waits);
+    found.map(|one| one.id).ok_or_else(|| {
+        Fault::new(
+            FaultKind::KMSInvalidState,
+            format!("No available key material pending rotation for the key: {arn}."),
+        )
+    })
+}
+
+/// Makes imported material the current one.
+fn adopt(key: &mut KeyRecord, id: MaterialId, now: Timestamp) {
+    let mut waiting = key.materials.extract_if(.., |one| one.id == id);
+    let found = waiting.next();
+    drop(waiting);
+    if let Some(material) = found {
+        key.push_current(Material {
             rotation: Some(Rotation::OnDemand),
             rotated_at: Some(now),
-            ..fresh
-        };
-        ready.update(|key| {
-            Ready::add_rotated(key, material);
-            key.on_demand_rotations += 1;
+            ..material
         });
-        Ok(Output { key_id: Some(arn) })
+        key.on_demand_rotations += 1;
     }
 }

@@ -3,7 +3,7 @@
 use keystead_types::KeyState;
 
 use crate::layout::{Due, DueKind};
-use crate::records::KeyRecord;
+use crate::records::{KeyRecord, MultiRegionRole};
 
 /// The due entries of a key: only what its state lets happen, so that a job which takes the
 /// earliest entries is never held up by those that must wait. Material expires and replicas are
@@ -19,13 +19,16 @@ pub(crate) fn dues_of(record: &KeyRecord) -> Vec<Due> {
         (KeyState::PendingDeletion, Some(deletion)) => Some(deletion.due),
         _ => None,
     };
+    let set = record.multi_region.as_ref();
+    // Replicas share the setting; the primary key rotates for all.
+    let follows = set.is_some_and(|set| set.role == MultiRegionRole::Replica);
     let rotation = match (record.state, record.rotation) {
-        (KeyState::Enabled | KeyState::Updating, Some(setting)) => Some(setting.next),
+        (KeyState::Enabled | KeyState::Updating, Some(setting)) if !follows => Some(setting.next),
         _ => None,
     };
     let held = record.materials.iter().filter(|one| one.wrapped.is_some());
     let expiry = held.filter_map(|one| one.import.as_ref()?.valid_to).min();
-    let sync = record.multi_region.as_ref().and_then(|set| set.sync_due);
+    let sync = set.and_then(|set| set.sync_due);
     let dues = [
         (deletion, DueKind::Deletion),
         (rotation, DueKind::Rotation),
