@@ -1,6 +1,7 @@
 //! What AWS-LC can do and `aws-lc-rs` does not offer: Ed25519ph, ML-DSA over a message's
-//! representative (external mu), ML-KEM keys from their seed. The second of the two modules of
-//! this crate with `unsafe` code, and the only one that calls the C library itself.
+//! representative (external mu), ML-KEM keys from their seed, the test of primes. The second of
+//! the two modules of this crate with `unsafe` code, and the only one that calls the C library
+//! itself.
 //!
 //! Keys are owned by [`Key`], contexts by [`Context`] and [`Digest`]; each frees what it owns, and
 //! AWS-LC wipes memory when it frees it (`OPENSSL_free`). Every length that C code writes to or
@@ -22,7 +23,8 @@ use crate::aead::Failed;
 use crate::limits::{
     ED25519_PRIVATE_BYTES, ED25519_PUBLIC_BYTES, ED25519_SIGNATURE_BYTES, ML_DSA_MU_BYTES,
     ML_DSA_SEED_BYTES, ML_KEM_SECRET_BYTES, ML_KEM_SEED_BYTES, PQ_PRIVATE_DER_MAX_BYTES,
-    PQ_PUBLIC_DER_MAX_BYTES, SHA_512_BYTES, ml_dsa_signature_bytes, ml_kem_ciphertext_bytes,
+    PQ_PUBLIC_DER_MAX_BYTES, PRIMALITY_ROUNDS, SHA_512_BYTES, ml_dsa_signature_bytes,
+    ml_kem_ciphertext_bytes,
 };
 
 /// What AWS-LC answers when it did what it was asked.
@@ -414,10 +416,9 @@ impl Drop for Number {
     }
 }
 
-/// Whether a number is prime, big endian: Miller-Rabin, wrong for at most one composite number in
-/// 2^128 even if somebody chose it (FIPS 186-5, B.3.1). About 0.1 s for 1024 bits.
+/// Whether a number is prime, big endian: trial division, then [`PRIMALITY_ROUNDS`] rounds of
+/// Miller-Rabin (FIPS 186-5, B.3.1).
 pub(crate) fn is_prime(number: &[u8]) -> bool {
-    let checks = c::BN_prime_checks_for_validation;
     let mut is_prime = 0;
     // SAFETY: reads the slice with its length into a new number, which is null when out of memory.
     let number = unsafe { c::BN_bin2bn(number.as_ptr(), number.len(), ptr::null_mut()) };
@@ -430,7 +431,7 @@ pub(crate) fn is_prime(number: &[u8]) -> bool {
         c::BN_primality_test(
             &raw mut is_prime,
             number.0.as_ptr(),
-            checks,
+            PRIMALITY_ROUNDS,
             ptr::null_mut(),
             1,
             ptr::null_mut(),

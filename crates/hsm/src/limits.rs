@@ -147,6 +147,11 @@ pub const RSA_EXPONENT_MIN: u64 = 65_537;
 /// The primes of an imported RSA key differ in their first bits, this many. Source: FIPS 186-5,
 /// A.1.3.
 pub const RSA_PRIMES_DIFFERENCE_BITS: usize = 100;
+/// Rounds of the primality test of an imported RSA key: a composite number passes once in 2^32
+/// tries if somebody chose it for that, and practically never otherwise. Each costs some
+/// milliseconds, and whoever imports a weak key harms that key alone. Source: FIPS 186-5, table
+/// B.1, asks for 4 or 5 when nobody chose the number.
+pub const PRIMALITY_ROUNDS: i32 = 16;
 /// The random nonce from which a transport's key is derived, bytes. Source: Keystead's own; no
 /// two are the same.
 pub const TRANSPORT_NONCE_BYTES: usize = 32;

@@ -140,3 +140,57 @@ fn is_roca(modulus: &[u8]) -> bool {
     };
     ROCA_PRIMES.iter().all(is_power)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_primes_and_small_exponents_are_weak() {
+        let prime = |at: usize, bit: u8| {
+            let mut bytes = vec![0xc0; 128];
+            bytes[at] ^= bit;
+            bytes
+        };
+        let plain = prime(127, 0);
+        assert!(!are_apart(&plain, &plain));
+        // Of the first 100 bits the last decides.
+        for (at, bit, apart) in [(0, 0x40, true), (12, 0x10, true), (12, 0x08, false)] {
+            let other = prime(at, bit);
+            assert_eq!(are_apart(&plain, &other), apart);
+            assert_eq!(are_apart(&other, &plain), apart);
+        }
+        // A borrow through every byte: 0x80 00 .. 00 less 0x7f ff .. ff is one.
+        let mut high = vec![0; 128];
+        high[0] = 0x80;
+        let mut low = vec![0xff; 128];
+        low[0] = 0x7f;
+        assert!(!are_apart(&high, &low));
+
+        let modulus = vec![0xc0; 256];
+        let (p, q) = (plain, prime(0, 0x20));
+        let check = |public: &[u8], private: usize| {
+            let numbers = Numbers {
+                modulus: &modulus,
+                public_exponent: public,
+                private_exponent: &vec![1; private],
+                primes: [&p, &q],
+            };
+            check(&numbers, 256).is_some()
+        };
+        assert!(check(&[1, 0, 1], 129));
+        assert!(!check(&[1, 0, 1], 128));
+        assert!(!check(&[0xff, 0xff], 129));
+        assert!(check(&[1, 0, 0, 0, 0], 129));
+    }
+
+    #[test]
+    fn the_fingerprint_of_the_broken_generator_is_found() {
+        // Powers of 65537 have it, other numbers do not.
+        assert!(is_roca(&[1, 0, 1]));
+        assert!(is_roca(&[1, 0, 2, 0, 1]));
+        assert!(is_roca(&[1, 0, 3, 0, 3, 0, 1]));
+        assert!(!is_roca(&[1, 0, 3]));
+        assert!(!is_roca(&[0xc0; 256]));
+    }
+}
