@@ -163,10 +163,7 @@ fn wrap(openssl: &OpenSsl, public_key: &[u8], algorithm: WrappingAlgorithm) -> V
         A::RsaesOaepSha256 => oaep(openssl, "sha256", "material"),
         A::RsaAesKeyWrapSha1 => key_wrap(openssl, "sha1"),
         A::RsaAesKeyWrapSha256 => key_wrap(openssl, "sha256"),
-        A::Sm2Pke => {
-            openssl.run("pkeyutl -encrypt -in material -inkey wrapping.der -keyform DER -pubin")
-        }
-        A::RsaesPkcs1V15 => {
+        A::Sm2Pke | A::RsaesPkcs1V15 => {
             openssl.run("pkeyutl -encrypt -in material -inkey wrapping.der -keyform DER -pubin")
         }
     }
