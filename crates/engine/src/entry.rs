@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use keystead_policy::KeyPolicy;
+use keystead_policy::{KeyPolicy, ManagedKey};
 use keystead_store::records::KeyRecord;
 use keystead_store::{Revision, Versioned};
-use keystead_types::{Fault, FaultKind, KeyArn, KeyUsage, MaterialId, Region};
+use keystead_types::{Fault, FaultKind, KeyArn, KeyManager, KeyUsage, MaterialId, Region};
 use keystead_wall::{KeyBinding, KeyHandle, WrappedKey};
 
 /// Stands in a binding until the HSM has made or opened the material.
@@ -34,6 +34,22 @@ pub struct KeyEntry {
     materials: Vec<(KeyBinding, WrappedKey)>,
 }
 
+/// The policy that decides. That of an AWS managed key is fixed.
+fn compiled_policy(region: &Region, record: &KeyRecord) -> Result<KeyPolicy, Fault> {
+    if record.manager == KeyManager::Customer {
+        return KeyPolicy::compile(&record.policy).map_err(Fault::internal);
+    }
+    let account = record.account;
+    let service = ManagedKey::service_of(&record.policy, account, region);
+    let service = service.ok_or_else(|| Fault::internal("an AWS managed key's policy changed"))?;
+    let key = ManagedKey {
+        service,
+        account,
+        region,
+    };
+    key.policy().map_err(Fault::internal)
+}
+
 impl KeyEntry {
     /// Prepares a record.
     ///
@@ -48,7 +64,7 @@ impl KeyEntry {
             account: record.account,
             key_id: record.key_id,
         };
-        let policy = KeyPolicy::compile(&record.policy).map_err(Fault::internal)?;
+        let policy = compiled_policy(region, &record)?;
         let materials = record.materials.iter().filter_map(|material| {
             let wrapped = material.wrapped.as_ref()?;
             let binding = binding(region, &record, material.id);

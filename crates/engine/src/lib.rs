@@ -12,6 +12,7 @@ mod entry;
 mod grant_token;
 pub mod limits;
 mod lookup;
+mod managed;
 mod marker;
 mod multi_region;
 mod operation;

@@ -15,6 +15,7 @@ use keystead_wall::CiphertextHeader;
 use crate::authorize::{self, Subject};
 use crate::entry::KeyEntry;
 use crate::grant_token::{self, NamedGrant};
+use crate::managed;
 use crate::operation::{CrossAccount, Identifier};
 use crate::ready::no_grant;
 use crate::site::{Freshness, Site};
@@ -239,11 +240,14 @@ async fn point(
             (arn.account, arn.name)
         }
     };
-    match stage
-        .site
-        .alias_target(account, &name, stage.freshness)
-        .await?
-    {
+    let target = stage.site.alias_target(account, &name, stage.freshness);
+    let target = match target.await? {
+        None if account == stage.caller.account => {
+            managed::at_first_use(stage, action, &name).await?
+        }
+        found => found,
+    };
+    match target {
         Some(key_id) => Ok(Pointer {
             alias: Some(name),
             ..local(account, key_id)

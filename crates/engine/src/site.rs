@@ -10,13 +10,14 @@ use keystead_audit::Trail;
 use keystead_store::records::AliasRecord;
 use keystead_store::{Change, Records, Revision, StoreError, Versioned};
 use keystead_types::{
-    AccountId, AliasName, Clock, Entropy, Fault, KeyId, Region, RequestId, Timestamp, limits,
+    AccountId, AliasName, Clock, Entropy, Fault, KeyId, KeyManager, Region, RequestId, Timestamp,
+    limits,
 };
 use keystead_wall::Hsm;
 
 use crate::cache::Cache;
 use crate::entry::KeyEntry;
-use crate::limits::{CACHED_ENTRIES, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
+use crate::limits::{CACHED_ENTRIES, MANAGED_KEYS_MAX, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
 use crate::ready::KeyScope;
 
 /// What a [`Site`] is made of.
@@ -273,7 +274,18 @@ impl Site {
         result
     }
 
-    /// How many keys an account has. Counted in the store once, up to `at_most`, then kept; a key
+    /// How many AWS managed keys an account has: each has its alias.
+    async fn count_managed(&self, account: AccountId) -> Result<usize, Fault> {
+        let start = AliasName::parse(AliasName::RESERVED_PREFIX).ok();
+        let page = self
+            .records()
+            .aliases_page(account, start.as_ref(), MANAGED_KEYS_MAX);
+        let (aliases, _) = page.await.map_err(Fault::internal)?;
+        let managed = aliases.iter().filter(|alias| alias.name.is_reserved());
+        Ok(managed.count())
+    }
+
+    /// How many customer managed keys an account has. Counted in the store once, up to `at_most`, then kept; a key
     /// made in the moment of counting may be missed, which a quota can bear.
     pub(crate) async fn count_keys(
         &self,
@@ -283,11 +295,10 @@ impl Site {
         if let Some(count) = self.counts().get(&account) {
             return Ok(*count);
         }
-        let count = self
-            .records()
-            .count_keys(account, at_most)
-            .await
-            .map_err(Fault::internal)?;
+        let records = self.records();
+        let keys = records.count_keys(account, at_most).await;
+        let managed = self.count_managed(account).await?;
+        let count = keys.map_err(Fault::internal)?.saturating_sub(managed);
         self.counts().insert(account, count);
         Ok(count)
     }
@@ -414,7 +425,7 @@ fn key_count_change(change: &Change) -> Option<(AccountId, isize)> {
         Change::PutKey {
             record,
             previous: None,
-        } => Some((record.account, 1)),
+        } if record.manager == KeyManager::Customer => Some((record.account, 1)),
         Change::RemoveKey { account, .. } => Some((*account, -1)),
         _ => None,
     }

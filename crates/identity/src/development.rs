@@ -14,11 +14,32 @@ const WELL_KNOWN: &str = "test";
 const ACCOUNT: &str = "000000000000";
 
 /// Access key id `test` is the root user of account 000000000000; any twelve digits are the root
-/// user of that account. The secret is `test`. Signatures are checked all the same. For loopback
+/// user of that account; a service principal such as `s3.amazonaws.com` is that service acting for
+/// account 000000000000, and `s3.amazonaws.com@111122223333` for that account. The secret is
+/// `test`. Signatures are checked all the same. For loopback
 /// only: everyone who reaches the port is everyone.
 #[derive(Default)]
 pub struct DevelopmentDirectory {
     known: RwLock<HashMap<AccountId, Arc<Credential>>>,
+}
+
+/// What a service principal ends with.
+const SERVICE_SUFFIX: &str = ".amazonaws.com";
+
+/// A service that acts for an account.
+fn service(access_key_id: &str) -> Option<Credential> {
+    let (name, account) = access_key_id.split_once('@').unwrap_or((access_key_id, ACCOUNT));
+    let label = name.strip_suffix(SERVICE_SUFFIX)?;
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if label.is_empty() || !label.bytes().all(good) {
+        return None;
+    }
+    Some(Credential {
+        principal: Principal::Service { name: name.into() },
+        account: AccountId::parse(account).ok()?,
+        secret: Secret::new(WELL_KNOWN.to_owned()),
+        session: None,
+    })
 }
 
 impl Credentials for DevelopmentDirectory {
@@ -28,7 +49,9 @@ impl Credentials for DevelopmentDirectory {
         } else {
             access_key_id
         };
-        let account = AccountId::parse(digits).ok()?;
+        let Ok(account) = AccountId::parse(digits) else {
+            return service(access_key_id).map(Arc::new);
+        };
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(credential) = known.get(&account) {
             return Some(credential.clone());
@@ -71,6 +94,30 @@ mod tests {
             "AKIAIOSFODNN7EXAMPLE",
         ] {
             assert_eq!(account(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn services_act_for_accounts() {
+        let directory = DevelopmentDirectory::default();
+        for (id, account) in [
+            ("s3.amazonaws.com", "000000000000"),
+            ("s3.amazonaws.com@111122223333", "111122223333"),
+        ] {
+            let credential = directory.find(id).unwrap();
+            assert_eq!(credential.account.as_str(), account);
+            let name = "s3.amazonaws.com".into();
+            assert_eq!(credential.principal, Principal::Service { name });
+        }
+        for unknown in [
+            "s3.amazonaws.com@",
+            "s3.amazonaws.com@1",
+            ".amazonaws.com",
+            "s3.example.com",
+            "S3.amazonaws.com",
+            "a.s3.amazonaws.com",
+        ] {
+            assert!(directory.find(unknown).is_none(), "{unknown}");
         }
     }
 

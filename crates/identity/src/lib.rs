@@ -10,4 +10,4 @@ mod stored;
 
 pub use access_key::{AccessKey, new_access_key};
 pub use development::DevelopmentDirectory;
-pub use stored::{DirectoryError, StoredDirectory, store_access_key};
+pub use stored::{DirectoryError, ServiceCredential, StoredDirectory, store_access_key};

@@ -29,6 +29,9 @@ pub enum DirectoryError {
     /// The HSM would not seal.
     #[error("the HSM process would not seal the secret: {0}")]
     Refused(Refusal),
+    /// Two credentials have the same access key id.
+    #[error("two credentials have the access key id {0}")]
+    Twice(AccessKeyId),
     /// A secret is not text, or the answer was of another kind.
     #[error("access key {0} has a damaged secret")]
     Damaged(AccessKeyId),
@@ -108,6 +111,44 @@ impl StoredDirectory {
                 return Ok(Self { known });
             }
         }
+    }
+}
+
+/// The credential of a registered service, which acts for one account.
+pub struct ServiceCredential {
+    /// Its access key.
+    pub key: AccessKey,
+    /// Its principal, such as `s3.amazonaws.com`.
+    pub principal: Arc<str>,
+    /// The account that it acts for.
+    pub account: AccountId,
+}
+
+impl StoredDirectory {
+    /// Adds the credentials of services.
+    ///
+    /// Errors: an access key id that is there already, by its text.
+    pub fn with_services(
+        mut self,
+        services: Vec<ServiceCredential>,
+    ) -> Result<Self, DirectoryError> {
+        for service in services {
+            let AccessKey { id, secret } = service.key;
+            let secret = String::from_utf8(secret.expose().to_vec())
+                .map_err(|_: FromUtf8Error| DirectoryError::Damaged(id.clone()))?;
+            let credential = Credential {
+                principal: Principal::Service {
+                    name: service.principal,
+                },
+                account: service.account,
+                secret: Secret::new(secret),
+                session: None,
+            };
+            if self.known.insert(id.clone(), Arc::new(credential)).is_some() {
+                return Err(DirectoryError::Twice(id));
+            }
+        }
+        Ok(self)
     }
 }
 

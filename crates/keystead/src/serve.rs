@@ -7,7 +7,7 @@ use keystead_identity::StoredDirectory;
 use keystead_server::{ServerConfig, TlsFiles};
 use keystead_wall::WallClient;
 
-use crate::config::{Durability, File};
+use crate::config::{Durability, File, Service};
 use crate::deployment::{Deployment, Opening, Served};
 use crate::layout::{DataDir, Purpose};
 use crate::logging;
@@ -41,6 +41,8 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let file = File::read(&config)?;
     let regions = file.parsed_regions()?;
     let settings = file.site_settings()?;
+    let services = file.service.iter().map(Service::credential);
+    let services = services.collect::<Result<Vec<_>, _>>()?;
     let home = regions
         .first()
         .cloned()
@@ -99,6 +101,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
             .ok_or("the home Region has no store")?;
         StoredDirectory::load(&records, &WallClient, &home)
             .await
+            .and_then(|directory| directory.with_services(services))
             .map_err(|error| error.to_string())
     };
     running::run(plan, prepare, |addresses| {

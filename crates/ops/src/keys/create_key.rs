@@ -32,7 +32,10 @@ impl Operation for CreateKey {
         let (spec, usage) = kind(input)?;
         let origin = origin(input, spec)?;
         ready.check_offered(spec)?;
-        let tags = tags::checked(input.tags.as_deref().unwrap_or_default())?;
+        let tags = tags::checked(
+            input.tags.as_deref().unwrap_or_default(),
+            ready.quotas().tags_per_key,
+        )?;
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
         let record = ready
             .create_key(NewKey {

@@ -9,7 +9,7 @@ pub use tag_resource::TagResource;
 pub use untag_resource::UntagResource;
 
 use keystead_api::model::Tag;
-use keystead_types::{Fault, FaultKind, limits};
+use keystead_types::{Fault, FaultKind};
 
 /// Tag keys that only AWS may set begin so.
 const RESERVED_PREFIX: &str = "aws:";
@@ -18,10 +18,10 @@ fn refuse<T>(message: &'static str) -> Result<T, Fault> {
     Err(Fault::new(FaultKind::Tag, message))
 }
 
-/// The tags of a request, in their order.
+/// The tags of a request, in their order; a key may have `most`.
 ///
 /// Errors: TagException for reserved and duplicate keys, and for too many tags.
-pub(crate) fn checked(tags: &[Tag]) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn checked(tags: &[Tag], most: usize) -> Result<Vec<(String, String)>, Fault> {
     if tags
         .iter()
         .any(|tag| tag.tag_key.starts_with(RESERVED_PREFIX))
@@ -36,7 +36,7 @@ pub(crate) fn checked(tags: &[Tag]) -> Result<Vec<(String, String)>, Fault> {
     {
         return refuse("Duplicate tag keys");
     }
-    within_limit(tags.len())?;
+    within_limit(tags.len(), most)?;
     Ok(tags
         .iter()
         .map(|tag| (tag.tag_key.clone(), tag.tag_value.clone()))
@@ -44,8 +44,8 @@ pub(crate) fn checked(tags: &[Tag]) -> Result<Vec<(String, String)>, Fault> {
 }
 
 /// Refuses more tags than a key may have.
-fn within_limit(count: usize) -> Result<(), Fault> {
-    if count > limits::TAGS_PER_KEY {
+fn within_limit(count: usize, most: usize) -> Result<(), Fault> {
+    if count > most {
         refuse("Too many tags")
     } else {
         Ok(())

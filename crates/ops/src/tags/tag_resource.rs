@@ -27,14 +27,15 @@ impl Operation for TagResource {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
+        let most = ready.quotas().tags_per_key;
         let mut tags = ready.key().tags.clone();
-        for (key, value) in checked(&input.tags)? {
+        for (key, value) in checked(&input.tags, most)? {
             match tags.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, old)) => *old = value,
                 None => tags.push((key, value)),
             }
         }
-        within_limit(tags.len())?;
+        within_limit(tags.len(), most)?;
         ready.update(|key| key.tags = tags);
         Ok(())
     }
