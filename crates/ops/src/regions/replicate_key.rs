@@ -50,7 +50,10 @@ impl Operation for ReplicateKey {
                 true => Lockout::Bypass,
                 false => Lockout::Check,
             },
-            tags: tags::checked(input.tags.as_deref().unwrap_or_default())?,
+            tags: tags::checked(
+                input.tags.as_deref().unwrap_or_default(),
+                ready.quotas().tags_per_key,
+            )?,
         };
         let (record, arn) = ready.replicate(new).await?;
         ready.respond(format!(
