@@ -17,9 +17,11 @@ use std::process::Command as Program;
 use std::time::{Duration, Instant};
 
 use common::{binding, region};
-use keystead_types::{EncryptionAlgorithm, Plaintext};
+use keystead_types::{
+    EncryptionAlgorithm, KeySpec, KeyUsage, MessageType, Plaintext, SigningAlgorithm,
+};
 use keystead_wall::{
-    Cipher, Command, Hsm, KeyHandle, Outcome, Reply, RootConfig, SealedDomain, Supervisor,
+    Cipher, Command, Hsm, KeyHandle, Outcome, Refusal, Reply, RootConfig, SealedDomain, Supervisor,
     SupervisorConfig, SupervisorTiming, Supply, WallClient, Worker, WorkerPort,
 };
 
@@ -186,6 +188,51 @@ fn a_key_is_made_and_used_across_the_wall() {
             panic!("no plaintext");
         };
         assert_eq!(opened.expose(), b"across");
+    });
+    running.supervisor.shutdown();
+}
+
+/// The thread that makes RSA keys ahead works inside the closed sandbox.
+#[test]
+fn rsa_keys_are_made_ahead_and_sign_across_the_wall() {
+    let mut running = supervise(RootConfig::Ephemeral, Vec::new(), Path::new("")).unwrap();
+    running.call(async || {
+        create_domain().await;
+        let mut binding = binding("eu-central-1", 1);
+        binding.spec = KeySpec::Rsa2048;
+        binding.usage = KeyUsage::SignVerify;
+        let began = Instant::now();
+        let (material_id, wrapped) = loop {
+            let command = Command::GenerateKey {
+                binding: &binding,
+                supply: Supply::Prepared,
+            };
+            match run(command).await.result {
+                Ok(Reply::NewKey {
+                    material_id,
+                    wrapped,
+                    public_key: Some(_),
+                }) => break (material_id, wrapped),
+                Err(Refusal::NonePrepared) => assert!(began.elapsed().as_secs() < 60),
+                other => panic!("{other:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        binding.material_id = material_id;
+        let signed = run(Command::Sign {
+            key: KeyHandle {
+                binding: &binding,
+                wrapped: &wrapped,
+            },
+            algorithm: SigningAlgorithm::RsassaPssSha256,
+            message_type: MessageType::Raw,
+            message: b"message",
+        })
+        .await;
+        match signed.result {
+            Ok(Reply::Signature(signature)) => assert_eq!(signature.len(), 256),
+            other => panic!("{other:?}"),
+        }
     });
     running.supervisor.shutdown();
 }

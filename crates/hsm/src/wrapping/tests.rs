@@ -17,6 +17,13 @@ fn the_material_id_is_the_documented_one() {
         material_id(KeySpec::SymmetricDefault, &material, &other).to_string(),
         golden
     );
+    // Made with Python's `hmac`, as `docs/formats/wrapped-key.md` says for the other specs.
+    for spec in [KeySpec::Hmac256, KeySpec::EccNistP256] {
+        assert_eq!(
+            material_id(spec, &material, &key_id).to_string(),
+            "800fa43cc310c405342bb2fbba259a8be88ab45ec2485f4d2749303e0dfd94f4"
+        );
+    }
 }
 
 /// Usage and spec are refused before the wrapping is looked at; they are bound nevertheless.
