@@ -130,7 +130,10 @@ fn through_the_core(
 }
 
 fn main() {
+    let before = on_processor();
     let core = Arc::new(Core::new(&Root::Ephemeral).unwrap());
+    let took = on_processor() - before;
+    println!("start, with all self-tests: {took:?}");
     let mut lane = core.lane(0).unwrap();
     let region = Region::parse("eu-central-1").unwrap();
     let made = lane.execute(&Command::CreateDomain { region: &region });

@@ -201,13 +201,13 @@ fn age(kept: &Kept, now: Instant) -> Duration {
 }
 
 fn identity(key: KeyHandle<'_>) -> Identity {
-    let mut canonical = Vec::with_capacity(160);
-    // It says its own length, so no two pairs of binding and wrapped bytes are the same input.
-    key.binding.canonical(&mut canonical);
-    let mut hash = digest::Context::new(&digest::SHA256);
-    hash.update(&canonical);
-    hash.update(&key.wrapped.0);
-    match hash.finish().as_ref().first_chunk() {
+    // One input in one piece, which is the fastest. The binding says its own length, so no two
+    // pairs of binding and wrapped bytes are the same input.
+    let mut input = Vec::with_capacity(192 + key.wrapped.0.len());
+    key.binding.canonical(&mut input);
+    input.extend_from_slice(&key.wrapped.0);
+    let hash = digest::digest(&digest::SHA256, &input);
+    match hash.as_ref().first_chunk() {
         Some(identity) => *identity,
         None => halt(),
     }
