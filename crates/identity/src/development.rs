@@ -14,28 +14,26 @@ const WELL_KNOWN: &str = "test";
 const ACCOUNT: &str = "000000000000";
 
 /// Access key id `test` is the root user of account 000000000000; any twelve digits are the root
-/// user of that account; a service principal such as `s3.amazonaws.com` is that service acting for
-/// account 000000000000, and `s3.amazonaws.com@111122223333` for that account. The secret is
-/// `test`. Signatures are checked all the same. For loopback
+/// user of that account; `service_s3` is the service `s3.amazonaws.com` acting for account
+/// 000000000000, and `service_s3_111122223333` the same for that account. The secret is `test`. Signatures are checked all the same. For loopback
 /// only: everyone who reaches the port is everyone.
 #[derive(Default)]
 pub struct DevelopmentDirectory {
     known: RwLock<HashMap<AccountId, Arc<Credential>>>,
 }
 
-/// What a service principal ends with.
-const SERVICE_SUFFIX: &str = ".amazonaws.com";
-
 /// A service that acts for an account.
 fn service(access_key_id: &str) -> Option<Credential> {
-    let (name, account) = access_key_id.split_once('@').unwrap_or((access_key_id, ACCOUNT));
-    let label = name.strip_suffix(SERVICE_SUFFIX)?;
-    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let rest = access_key_id.strip_prefix("service_")?;
+    let (label, account) = rest.split_once('_').unwrap_or((rest, ACCOUNT));
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     if label.is_empty() || !label.bytes().all(good) {
         return None;
     }
     Some(Credential {
-        principal: Principal::Service { name: name.into() },
+        principal: Principal::Service {
+            name: format!("{label}.amazonaws.com").into(),
+        },
         account: AccountId::parse(account).ok()?,
         secret: Secret::new(WELL_KNOWN.to_owned()),
         session: None,
@@ -101,8 +99,8 @@ mod tests {
     fn services_act_for_accounts() {
         let directory = DevelopmentDirectory::default();
         for (id, account) in [
-            ("s3.amazonaws.com", "000000000000"),
-            ("s3.amazonaws.com@111122223333", "111122223333"),
+            ("service_s3", "000000000000"),
+            ("service_s3_111122223333", "111122223333"),
         ] {
             let credential = directory.find(id).unwrap();
             assert_eq!(credential.account.as_str(), account);
@@ -110,12 +108,12 @@ mod tests {
             assert_eq!(credential.principal, Principal::Service { name });
         }
         for unknown in [
-            "s3.amazonaws.com@",
-            "s3.amazonaws.com@1",
-            ".amazonaws.com",
-            "s3.example.com",
-            "S3.amazonaws.com",
-            "a.s3.amazonaws.com",
+            "service_s3_",
+            "service_s3_1",
+            "service_",
+            "service_S3",
+            "s3",
+            "service_s3_111122223333_1",
         ] {
             assert!(directory.find(unknown).is_none(), "{unknown}");
         }
