@@ -22,8 +22,8 @@ mod trail;
 
 pub use entry::Entry;
 pub use log::{
-    AuditLog, Broken, Counts, Durability, Head, LaneCount, OpenError, Reason, Report, verify,
-    verify_against,
+    AuditLog, Broken, Counts, Durability, Head, LaneCount, OpenError, PastEvent, Reason, Report,
+    read_since, verify, verify_against,
 };
 pub use memory::MemoryLog;
 pub use outbox::OutboxError;

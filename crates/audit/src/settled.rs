@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use keystead_types::{Fault, RequestId};
+use keystead_types::{Fault, RequestId, Timestamp};
 
 use crate::entry::{Origin, Pending};
 use crate::record::{self, Ending};
@@ -14,6 +14,7 @@ use crate::{Entry, Record, Rejection, outbox};
 pub struct Settled<T> {
     pending: Pending,
     json: Vec<u8>,
+    event_time: Timestamp,
     outcome: Result<T, Fault>,
 }
 
@@ -26,16 +27,19 @@ pub struct Audited<T> {
 
 impl<T> Settled<T> {
     pub(crate) fn new(pending: Pending, outcome: Result<T, Fault>) -> Self {
+        let mut event_time = Timestamp::from_millis(0);
         let json = pending.parts().map_or_else(Vec::new, |parts| {
             let ending = match &outcome {
                 Ok(_) => Ending::Success,
                 Err(fault) => Ending::Failure(fault),
             };
-            record::render(parts, parts.trail.now(), ending)
+            event_time = parts.trail.now();
+            record::render(parts, event_time, ending)
         });
         Self {
             pending,
             json,
+            event_time,
             outcome,
         }
     }
@@ -51,6 +55,11 @@ impl<T> Settled<T> {
             .outbox
             .get_or_init(|| outbox::encode(parts.event_id, &self.json, &parts.receipts));
         Some((parts.event_id, bytes))
+    }
+
+    /// The record's `eventTime`, to the millisecond; the record has whole seconds.
+    pub fn event_time(&self) -> Timestamp {
+        self.event_time
     }
 
     #[cfg(test)]
@@ -100,6 +109,7 @@ impl<T> Settled<T> {
             pending,
             json,
             outcome,
+            ..
         } = self;
         let handed = pending.release().map(|parts| {
             let request_id = match &parts.origin {

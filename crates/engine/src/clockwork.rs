@@ -18,6 +18,7 @@ use crate::multi_region;
 use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
 use crate::service;
 use crate::site::Site;
+use crate::usage;
 
 /// What one run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub enum Destruction {
 /// Errors: the first failure of storage or HSM, after all that could be done was done; the rest
 /// stays due.
 pub async fn run_due(site: &Site, destruction: Destruction) -> Result<Due, Fault> {
+    usage::store(site).await;
     site.sweep_outbox().await.map_err(Fault::internal)?;
     let now = site.now();
     let mut run = Run::default();

@@ -22,6 +22,7 @@ mod service;
 mod site;
 mod states;
 mod target;
+mod usage;
 
 pub use clockwork::{Destruction, Due, run_due};
 pub use entry::KeyEntry;
@@ -46,3 +47,4 @@ pub use target::{
     GrantHeld, GrantSelector, HeldGrant, KeyPair, KeySelector, Listing, MovedAlias, NamedAlias,
     NewAlias, OneKey, Randomness, Signing, Target, TwoKeys, Usage,
 };
+pub use usage::Use;

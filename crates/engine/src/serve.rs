@@ -14,6 +14,7 @@ use crate::operation::Operation;
 use crate::ready::Ready;
 use crate::site::{Freshness, Site};
 use crate::target::{self, Target};
+use crate::usage::{self, UsedKeys};
 
 /// Where a request came from, for the audit record.
 pub struct Peer {
@@ -57,12 +58,17 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
     let mut freshness = Freshness::Cached;
     for _ in 0..COMMIT_ATTEMPTS {
         let walked = attempt::<O>(site, &caller, &input, &mut entry, freshness).await;
-        let (answer, changes) = match walked {
+        let (answer, changes, used) = match walked {
             Ok(walked) => walked,
             Err(fault) => return entry.settle(Err(fault)).publish().await,
         };
         if changes.is_empty() {
-            return entry.settle(Ok(answer)).publish().await;
+            return match usage::tracked(O::Shape::OPERATION) {
+                None => entry.settle(Ok(answer)).publish().await,
+                Some(tracked) => {
+                    usage::publish(site, entry, answer, (tracked, request_id), used).await
+                }
+            };
         }
         let followed = changes.iter().find_map(followed_by_replicas);
         match commit(site, entry, answer, changes).await {
@@ -130,7 +136,7 @@ async fn attempt<O: Operation>(
     input: &<O::Shape as Shape>::Input,
     entry: &mut Entry,
     freshness: Freshness,
-) -> Result<(Vec<u8>, Vec<Change>), Fault> {
+) -> Result<(Vec<u8>, Vec<Change>, UsedKeys), Fault> {
     let operation = O::Shape::OPERATION.as_str();
     let selection = O::target(input)?;
     let mut stage = Stage {
@@ -143,6 +149,7 @@ async fn attempt<O: Operation>(
     target::admit_usage::<O::Target>(&held, operation)?;
     O::suits(input, &held)?;
     target::admit_states::<O::Target>(&held, &O::SPEC)?;
+    let used = target::names::<O::Target>(&held);
     let mut ready = Ready::<O::Target>::admitted(stage, held, operation);
     let output = O::run(input, &mut ready).await?;
     if O::Shape::dry_run(input) {
@@ -152,7 +159,7 @@ async fn attempt<O: Operation>(
         ));
     }
     let changes = ready.into_changes(O::Shape::OPERATION.is_read_only());
-    Ok((O::Shape::encode(&output), changes))
+    Ok((O::Shape::encode(&output), changes, used))
 }
 
 /// The multi-Region key whose relatives must follow a change.

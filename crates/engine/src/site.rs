@@ -19,6 +19,7 @@ use crate::cache::Cache;
 use crate::entry::KeyEntry;
 use crate::limits::{CACHED_ENTRIES, MANAGED_KEYS_MAX, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
 use crate::ready::KeyScope;
+use crate::usage::Uses;
 
 /// What a [`Site`] is made of.
 pub struct SiteParts {
@@ -120,6 +121,7 @@ pub struct Site {
     aliases: Cache<(AccountId, AliasName), KeyId>,
     key_counts: Mutex<HashMap<AccountId, usize>>,
     published: Mutex<Vec<Published>>,
+    uses: Uses,
 }
 
 /// Whether memory may answer.
@@ -140,6 +142,7 @@ impl Site {
             aliases: Cache::new(CACHED_ENTRIES),
             key_counts: Mutex::new(HashMap::new()),
             published: Mutex::new(Vec::new()),
+            uses: Uses::new(),
             parts,
         }
     }
@@ -156,6 +159,10 @@ impl Site {
 
     pub(crate) fn hsm(&self) -> &dyn Hsm {
         &*self.parts.hsm
+    }
+
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     pub(crate) fn trail(&self) -> &Trail {
@@ -396,6 +403,7 @@ impl<'s> Underway<'s> {
                 Outdated::Alias(name) => site.aliases.admit(&name),
                 Outdated::Removed(name) => {
                     site.keys.admit(&name);
+                    site.uses.forget(&name);
                     // Its aliases went with it.
                     let (account, key_id) = name;
                     let of_it = |alias: &(AccountId, AliasName), target: &KeyId| {

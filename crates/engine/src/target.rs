@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keystead_store::Versioned;
 use keystead_store::records::{AliasRecord, GrantRecord};
-use keystead_types::{AliasName, Fault, KeyState, KeyUsage};
+use keystead_types::{AccountId, AliasName, Fault, KeyId, KeyState, KeyUsage};
 
 use crate::authorize;
 use crate::entry::KeyEntry;
@@ -367,6 +367,12 @@ pub(crate) fn admit_usage<T: Target>(held: &T::Held, operation: &str) -> Result<
     };
     let mut keys = T::keys(held).into_iter().flatten();
     keys.try_for_each(|key| key.check_usage(needed, operation))
+}
+
+/// The keys held, by name.
+pub(crate) fn names<T: Target>(held: &T::Held) -> [Option<(AccountId, KeyId)>; 2] {
+    let name = |key: &KeyEntry| (key.record().account, key.record().key_id);
+    T::keys(held).map(|key| key.map(name))
 }
 
 /// Refuses keys whose state does not allow the operation.

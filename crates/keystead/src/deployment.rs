@@ -206,6 +206,7 @@ impl Deployment {
             None => {
                 let records = open_store(&self.dir, region)?;
                 prepare_store(region, &records).await?;
+                self.begin_uses(&records).await?;
                 let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
                 stores.insert(region.clone(), records.clone());
                 records
@@ -233,10 +234,45 @@ impl Deployment {
             quotas: self.settings.quotas.clone(),
             sm2: self.settings.sm2(region),
         }));
+        self.recall_uses(region, &site).await?;
         let mut sites = HashMap::clone(&self.sites.load());
         sites.insert(region.clone(), site.clone());
         self.sites.store(Arc::new(sites));
         Ok(site)
+    }
+
+    /// The store of a new Region has no key that the log could tell of.
+    async fn begin_uses(&self, records: &Records) -> Result<(), String> {
+        let mark = Change::PutMeta {
+            item: Meta::UsageMark,
+            value: self.log.head().seq.to_be_bytes().to_vec(),
+            expect: Expect::Anything,
+        };
+        let stored = records.apply(vec![mark]).await;
+        stored.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Tells a Region the uses of its keys that a killed process left in the log only.
+    async fn recall_uses(&self, region: &Region, site: &Site) -> Result<(), String> {
+        let log = self.log.clone();
+        let after = site.follow_uses(move || log.head().seq).await;
+        let Some(after) = after.map_err(|fault| fault.to_string())? else {
+            return Ok(());
+        };
+        let dir = self.dir.audit();
+        keystead_audit::read_since(&dir, after, |event| {
+            let Some(request_id) = event.request_id.filter(|_| event.succeeded) else {
+                return;
+            };
+            if event.region != region.as_str() {
+                return;
+            }
+            for key in event.keys.iter().filter(|key| key.region == *region) {
+                let when = (event.at, event.event_id, request_id);
+                site.note_use((key.account, key.key_id), event.name, when);
+            }
+        })
+        .map_err(|error| format!("the audit log, for the last uses of keys: {error}"))
     }
 
     async fn ensure_domain(&self, region: &Region, records: &Records) -> Result<(), String> {

@@ -222,6 +222,7 @@ fn the_layout_is_the_stored_one() {
         "Msealed-domain-key",
         "Mdeployment-id",
         "Mmarker-key",
+        "Musage-mark",
     ];
     assert_eq!(metas, expected);
     let codes = [

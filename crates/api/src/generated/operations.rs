@@ -387,7 +387,7 @@ macro_rules! for_each_operation {
             }
             $crate::OperationName::GenerateMac => $built!(GenerateMac),
             $crate::OperationName::GenerateRandom => $built!(GenerateRandom),
-            $crate::OperationName::GetKeyLastUsage => $unbuilt!(GetKeyLastUsage),
+            $crate::OperationName::GetKeyLastUsage => $built!(GetKeyLastUsage),
             $crate::OperationName::GetKeyPolicy => $built!(GetKeyPolicy),
             $crate::OperationName::GetKeyRotationStatus => $built!(GetKeyRotationStatus),
             $crate::OperationName::GetParametersForImport => $built!(GetParametersForImport),

@@ -21,6 +21,7 @@ mod line;
 mod recover;
 mod segment;
 mod shared;
+mod since;
 mod syncer;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use segment::{Broken, Reason};
 pub use shared::Counts;
+pub use since::{PastEvent, read_since};
 pub use verify::{LaneCount, Report, verify, verify_against};
 
 use batch::{Batch, Ticket};

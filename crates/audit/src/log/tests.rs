@@ -1,4 +1,5 @@
 mod chain;
 mod disk;
 mod fixture;
+mod since;
 mod workers;

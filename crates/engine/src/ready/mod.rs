@@ -12,6 +12,7 @@ mod key;
 mod recipient;
 mod regions;
 mod signing;
+mod usage;
 
 use keystead_audit::ReceiptNote;
 use keystead_store::Change;

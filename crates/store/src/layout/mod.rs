@@ -68,6 +68,9 @@ pub enum Meta {
     DeploymentId,
     /// 32 random bytes that authenticate page markers.
     MarkerKey,
+    /// Number of the audit log's record up to which the last uses of keys are stored: 8 bytes,
+    /// big-endian.
+    UsageMark,
 }
 
 impl Meta {
@@ -78,6 +81,7 @@ impl Meta {
         Self::SealedDomainKey,
         Self::DeploymentId,
         Self::MarkerKey,
+        Self::UsageMark,
     ];
 
     /// The name in the key; stable.
@@ -88,6 +92,7 @@ impl Meta {
             Self::SealedDomainKey => "sealed-domain-key",
             Self::DeploymentId => "deployment-id",
             Self::MarkerKey => "marker-key",
+            Self::UsageMark => "usage-mark",
         }
     }
 }
