@@ -1,7 +1,8 @@
 //! Behind the wall: key material, algorithms, wrapping, roots of trust, self-tests. Runs only in
 //! the HSM process; what crosses to it is in crate `keystead_wall`.
 //!
-//! Formats: `docs/formats/ciphertext.md`, `wrapped-key.md`, `root-key-file.md`.
+//! Formats: `docs/formats/ciphertext.md`, `wrapped-key.md`, `root-key-file.md`, `import-token.md`,
+//! `transport.md`, `enveloped-data.md`.
 #![deny(unsafe_code)]
 
 mod aead;

@@ -54,7 +54,10 @@ pub(crate) fn unwrap(
         A::Sm2Pke => {
             let plaintext = sm2::decrypt(key.expose(), encrypted).map_err(|_| BROKEN)?;
             let plaintext = plaintext.expose();
-            let slot = KeyMaterial::copied(arena, plaintext).ok_or(BROKEN)?;
+            if plaintext.len() > RSA_SLOT_BYTES {
+                return Err(BROKEN);
+            }
+            let slot = KeyMaterial::copied(arena, plaintext).unwrap_or_else(|| halt());
             Ok(Unwrapped {
                 len: plaintext.len(),
                 slot,

@@ -212,6 +212,10 @@ fn scalars_are_between_zero_and_the_order() {
         for good in [with_last(last - largest), with_last(0)] {
             assert_eq!(parsed(&good).unwrap().0, good, "{spec}");
         }
+        if spec == KeySpec::Sm2 {
+            let largest = sec1(&with_last(last - 1), &[]);
+            material.refused(spec, "the order less one", &ec(spec, &largest));
+        }
         let one = [vec![0; order.len() - 1], vec![1]].concat();
         assert_eq!(parsed(&[1]).unwrap().0, one, "{spec}");
         assert_eq!(parsed(&one).unwrap().0, one, "{spec}");
