@@ -2,6 +2,12 @@
 //! (Python's `cryptography` and `hmac`) under the keys of the other goldens. They must open for
 //! ever.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "test code outside of test functions"
+)]
+
 mod common;
 
 use std::os::unix::fs::PermissionsExt;
