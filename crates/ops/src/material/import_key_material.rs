@@ -8,9 +8,10 @@ use keystead_engine::{
     AnyUse, CrossAccount, Identifier, Import, Imported, KeyEntry, KeyRecord, KeySelector, Material,
     MaterialState, MultiRegionRole, OneKey, Operation, Ready, Spec, States, settle_import_state,
 };
-use keystead_types::{Fault, FaultKind, KeySpec, KeyState, MaterialId, Timestamp};
+use keystead_types::{Fault, FaultKind, KeySpec, MaterialId, Timestamp};
 
 use super::{is_pending, is_replica, require_external, response, shown};
+use crate::regions::refuse_handover;
 
 /// How far ahead material may expire, days.
 /// Source: KMS API reference, ImportKeyMaterial, ValidTo.
@@ -131,13 +132,7 @@ fn check_place(key: &KeyRecord, arn: &str) -> Result<(), Fault> {
             format!("{arn} is not a multi-region primary key."),
         ));
     }
-    if key.state == KeyState::Updating {
-        return Err(Fault::new(
-            FaultKind::KMSInvalidState,
-            format!("{arn} is updating."),
-        ));
-    }
-    Ok(())
+    refuse_handover(key, arn)
 }
 
 /// New material must be new, and only one may wait for its rotation.

@@ -6,7 +6,7 @@ mod update_primary_region;
 pub use replicate_key::ReplicateKey;
 pub use update_primary_region::UpdatePrimaryRegion;
 
-use keystead_engine::{KeyEntry, MultiRegionRole};
+use keystead_engine::{KeyEntry, KeyRecord, MultiRegionRole};
 use keystead_types::{Fault, FaultKind};
 
 /// Refuses keys that are not the primary key of a set.
@@ -37,4 +37,18 @@ fn not_primary(key: &KeyEntry) -> Fault {
         FaultKind::UnsupportedOperation,
         format!("{arn} is not a multi-region primary key."),
     )
+}
+
+/// Refuses a primary key that hands its role over: what a set shares rests meanwhile.
+///
+/// Errors: KMSInvalidStateException.
+pub(crate) fn refuse_handover(record: &KeyRecord, arn: &str) -> Result<(), Fault> {
+    let set = record.multi_region.as_ref();
+    if set.is_none_or(|set| set.handover.is_none()) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::KMSInvalidState,
+        format!("{arn} is updating."),
+    ))
 }

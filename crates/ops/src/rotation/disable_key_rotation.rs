@@ -8,7 +8,8 @@ use keystead_engine::{
 };
 use keystead_types::Fault;
 
-use super::{refuse_handover, require_schedule};
+use super::require_schedule;
+use crate::regions::refuse_handover;
 
 /// Stops the automatic rotation of a key; its material stays as it is.
 pub enum DisableKeyRotation {}
@@ -33,7 +34,7 @@ impl Operation for DisableKeyRotation {
     }
 
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
-        refuse_handover(ready.key().state, ready.arn_text())?;
+        refuse_handover(ready.key(), ready.arn_text())?;
         ready.update(|key| key.rotation = None);
         Ok(())
     }

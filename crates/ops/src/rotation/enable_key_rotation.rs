@@ -9,7 +9,8 @@ use keystead_engine::{
 };
 use keystead_types::Fault;
 
-use super::{refuse_handover, require_schedule};
+use super::require_schedule;
+use crate::regions::refuse_handover;
 
 /// Period when none is sent, days. Source: KMS API reference, EnableKeyRotation.
 const DEFAULT_PERIOD_DAYS: u32 = 365;
@@ -37,7 +38,7 @@ impl Operation for EnableKeyRotation {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<(), Fault> {
-        refuse_handover(ready.key().state, ready.arn_text())?;
+        refuse_handover(ready.key(), ready.arn_text())?;
         let period_days = input.rotation_period_in_days.unwrap_or(DEFAULT_PERIOD_DAYS);
         let enabled_at = ready.now();
         let next = enabled_at.plus_days(period_days);

@@ -13,7 +13,7 @@ pub use list_key_rotations::ListKeyRotations;
 pub use rotate_key_on_demand::RotateKeyOnDemand;
 
 use keystead_engine::KeyEntry;
-use keystead_types::{Fault, FaultKind, KeySpec, KeyState, Origin};
+use keystead_types::{Fault, FaultKind, KeySpec, Origin};
 
 use crate::regions::refuse_replica;
 
@@ -41,17 +41,4 @@ fn require_schedule(key: &KeyEntry) -> Result<(), Fault> {
         ));
     }
     refuse_replica(key)
-}
-
-/// Refuses a primary key that hands its role over: what a set shares rests meanwhile.
-///
-/// Errors: KMSInvalidStateException.
-fn refuse_handover(state: KeyState, arn: &str) -> Result<(), Fault> {
-    if state != KeyState::Updating {
-        return Ok(());
-    }
-    Err(Fault::new(
-        FaultKind::KMSInvalidState,
-        format!("{arn} is updating."),
-    ))
 }

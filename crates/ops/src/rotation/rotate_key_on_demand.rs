@@ -9,8 +9,8 @@ use keystead_engine::{
 };
 use keystead_types::{Fault, FaultKind, MaterialId, Origin, Timestamp};
 
-use super::{refuse_handover, require_symmetric};
-use crate::regions::refuse_replica;
+use super::require_symmetric;
+use crate::regions::{refuse_handover, refuse_replica};
 
 /// Gives a key new material at once, an EXTERNAL one the material that waits for it. The schedule
 /// of automatic rotation does not move.
@@ -39,7 +39,7 @@ impl Operation for RotateKeyOnDemand {
     async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let (now, arn) = (ready.now(), ready.arn_text().to_owned());
         let key = ready.key();
-        refuse_handover(key.state, &arn)?;
+        refuse_handover(key, &arn)?;
         let most = ready.quotas().on_demand_rotations_per_key;
         if usize::try_from(key.on_demand_rotations).is_ok_and(|n| n >= most) {
             return Err(Fault::new(

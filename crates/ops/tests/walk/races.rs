@@ -236,7 +236,7 @@ async fn cancelling_races_with_the_deletion_job() {
                     .unwrap()
             })
         };
-        for _ in 0..seed % 7 {
+        for _ in 0..seed % 41 {
             tokio::task::yield_now().await;
         }
         let answer = world.call("CancelKeyDeletion", json!({"KeyId": key})).await;

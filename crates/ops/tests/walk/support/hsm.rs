@@ -36,6 +36,11 @@ impl WatchedHsm {
         }
     }
 
+    /// A command of no request, such as a new domain key.
+    pub(crate) fn run(&self, command: &Command<'_>) -> Outcome {
+        self.inner.execute(command)
+    }
+
     pub(crate) fn set(&self, mode: Mode) {
         *self.mode.lock().unwrap() = mode;
     }

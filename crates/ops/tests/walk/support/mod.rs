@@ -1,5 +1,6 @@
 //! A Region in memory, and calls to it as a client makes them.
 
+pub(crate) mod atlas;
 pub(crate) mod hsm;
 pub(crate) mod store;
 
