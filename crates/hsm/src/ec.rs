@@ -281,3 +281,9 @@ fn peer_point<'a>(curve: &Curve, spki: &'a [u8]) -> Option<&'a [u8]> {
     let compressed = point.first().is_some_and(|tag| COMPRESSED.contains(tag));
     (point.len() == short && compressed).then_some(point)
 }
+
+/// What verifies signatures of a curve, for known answers of others' keys.
+#[cfg(test)]
+pub(crate) fn verifying(spec: KeySpec) -> Result<&'static EcdsaVerificationAlgorithm, Refusal> {
+    Ok(curve(spec)?.verifying)
+}

@@ -110,17 +110,30 @@ impl SigningKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Refusal> {
-        const INVALID: Refusal = Refusal::SignatureInvalid;
-        match Input::of(algorithm, message_type, message)? {
-            Input::Raw(message) => UnparsedPublicKey::new(&ED25519, self.public())
-                .verify(message, signature)
-                .map_err(|_| INVALID),
-            Input::PreHash(hash) => {
-                let signature = signature.try_into().map_err(|_| INVALID)?;
-                let public: &[u8; ED25519_PUBLIC_BYTES] =
-                    self.public().try_into().unwrap_or_else(|_| halt());
-                gaps::ed25519ph_verify(&hash, signature, public).map_err(|_| INVALID)
-            }
+        let public = self.public().try_into().unwrap_or_else(|_| halt());
+        verify(public, algorithm, message_type, message, signature)
+    }
+}
+
+/// Verifies a signature of a public key, strictly: s is below the order, and r is compared as it
+/// is encoded (RFC 8032, section 5.1.7).
+///
+/// Refusals: those of [`SigningKey::verify`].
+pub(crate) fn verify(
+    public: &[u8; ED25519_PUBLIC_BYTES],
+    algorithm: SigningAlgorithm,
+    message_type: MessageType,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Refusal> {
+    const INVALID: Refusal = Refusal::SignatureInvalid;
+    match Input::of(algorithm, message_type, message)? {
+        Input::Raw(message) => UnparsedPublicKey::new(&ED25519, public)
+            .verify(message, signature)
+            .map_err(|_| INVALID),
+        Input::PreHash(hash) => {
+            let signature = signature.try_into().map_err(|_| INVALID)?;
+            gaps::ed25519ph_verify(&hash, signature, public).map_err(|_| INVALID)
         }
     }
 }

@@ -41,6 +41,8 @@ mod signing;
 mod sm2;
 mod symmetric;
 mod transport;
+#[cfg(test)]
+mod vectors;
 mod wrapping;
 
 pub use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};

@@ -256,3 +256,9 @@ impl DecryptingKey {
         Ok(Plaintext::new(opened.to_vec()))
     }
 }
+
+/// What verifies signatures of an algorithm, for known answers of others' keys.
+#[cfg(test)]
+pub(crate) fn verifying(algorithm: SigningAlgorithm) -> Result<&'static RsaParameters, Refusal> {
+    Ok(scheme(algorithm)?.verifying)
+}
