@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) request_parameters: Option<Details>,
     pub(crate) response_elements: Option<Details>,
     pub(crate) additional: Vec<(&'static str, String)>,
+    /// Members of `additionalEventData` that are objects of texts.
+    pub(crate) objects: Vec<(&'static str, Vec<(String, String)>)>,
     pub(crate) resources: Vec<KeyArn>,
     pub(crate) receipts: Vec<ReceiptNote>,
 }
@@ -105,6 +107,7 @@ impl Entry {
                 request_parameters: None,
                 response_elements: None,
                 additional: Vec::new(),
+                objects: Vec::new(),
                 resources: Vec::new(),
                 receipts: Vec::new(),
             })),
@@ -149,6 +152,14 @@ impl Entry {
         self.change(|parts| {
             parts.additional.retain(|(present, _)| *present != name);
             parts.additional.push((name, value));
+        });
+    }
+
+    /// Sets a member of `additionalEventData` that is an object of texts, in order.
+    pub fn additional_object(&mut self, name: &'static str, members: Vec<(String, String)>) {
+        self.change(|parts| {
+            parts.objects.retain(|(present, _)| *present != name);
+            parts.objects.push((name, members));
         });
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
     };
     object(&mut out, b",\"requestParameters\":", parameters);
     object(&mut out, b",\"responseElements\":", elements);
-    additional(&mut out, &parts.additional);
+    additional(&mut out, parts);
     if let Origin::Request(opening) = &parts.origin {
         out.extend_from_slice(b",\"requestID\":\"");
         out.extend_from_slice(opening.request_id.as_str().as_bytes());
@@ -140,20 +140,46 @@ fn object(out: &mut Vec<u8>, name: &[u8], details: Option<&Details>) {
     });
 }
 
-fn additional(out: &mut Vec<u8>, members: &[(&'static str, String)]) {
-    if members.is_empty() {
+fn additional(out: &mut Vec<u8>, parts: &Parts) {
+    let (texts, objects) = (&parts.additional, &parts.objects);
+    if texts.is_empty() && objects.is_empty() {
         return;
     }
     out.extend_from_slice(b",\"additionalEventData\":{");
-    for (at, (name, value)) in members.iter().enumerate() {
-        if at > 0 {
+    let texts = texts.iter().map(|(name, value)| (*name, value.as_str()));
+    let mut first = members(out, true, texts);
+    for (name, texts) in objects {
+        if !first {
             out.push(b',');
         }
+        first = false;
+        string(out, name);
+        out.extend_from_slice(b":{");
+        let texts = texts
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        members(out, true, texts);
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+/// Members of an object whose values are texts. False once there was one.
+fn members<'a>(
+    out: &mut Vec<u8>,
+    mut first: bool,
+    texts: impl Iterator<Item = (&'a str, &'a str)>,
+) -> bool {
+    for (name, value) in texts {
+        if !first {
+            out.push(b',');
+        }
+        first = false;
         string(out, name);
         out.push(b':');
         string(out, at_most(value, ADDITIONAL_MAX_BYTES));
     }
-    out.push(b'}');
+    first
 }
 
 fn resources(out: &mut Vec<u8>, keys: &[KeyArn]) {

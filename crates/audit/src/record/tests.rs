@@ -39,7 +39,14 @@ fn a_successful_call_in_full() {
     entry.resource(key('a'));
     entry.response_elements(br#"{"keyId":"x"}"#.to_vec());
     entry.additional("keyMaterialId", "first".to_owned());
-    entry.additional("recipient", "r".to_owned());
+    entry.additional("note", "n".to_owned());
+    entry.additional_object(
+        "recipient",
+        vec![
+            ("a".to_owned(), "1".to_owned()),
+            ("b".to_owned(), "\"".to_owned()),
+        ],
+    );
     entry.additional("keyMaterialId", "abc".to_owned());
     let expected = concat!(
         r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","#,
@@ -50,7 +57,7 @@ fn a_successful_call_in_full() {
         r#""userAgent":"aws-cli/2.27","#,
         r#""requestParameters":{"keyId":"alias/a","encryptionContext":{"k":"v"}},"#,
         r#""responseElements":{"keyId":"x"},"#,
-        r#""additionalEventData":{"recipient":"r","keyMaterialId":"abc"},"#,
+        r#""additionalEventData":{"note":"n","keyMaterialId":"abc","recipient":{"a":"1","b":"\""}},"#,
         r#""requestID":"eeeeeeee-eeee-4eee-aeee-eeeeeeeeeeee","#,
         r#""eventID":"01010101-0101-4101-8101-010101010101","readOnly":true,"#,
         r#""resources":[{"accountId":"444455556666","type":"AWS::KMS::Key","#,

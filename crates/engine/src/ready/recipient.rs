@@ -1,6 +1,6 @@
 //! Attested recipients of answers: who alone may read them.
 
-use keystead_attestation::{Attested, verify};
+use keystead_attestation::{Attested, DocumentKind, verify};
 use keystead_types::{Fault, FaultKind};
 use keystead_wall::Delivery;
 
@@ -67,13 +67,36 @@ impl<T: Target> Ready<'_, T> {
         let public_key = attested.public_key.take().ok_or_else(|| {
             Fault::validation("The attestation document has no public key for the recipient.")
         })?;
-        self.note("attestationDocumentModuleId", attested.module_id.clone());
-        if let Some(digest) = attested.image_sha384_hex() {
-            self.note("attestationDocumentEnclaveImageDigest", digest);
-        }
+        self.stage
+            .entry
+            .additional_object("recipient", told(&attested));
         Ok(Recipient {
             public_key,
             attested,
         })
     }
+}
+
+/// The PCRs of a NitroTPM that the audit record tells.
+/// Source: KMS Developer Guide, "Monitoring attested requests".
+const NITRO_TPM_PCRS: [u8; 6] = [4, 7, 8, 9, 16, 23];
+
+/// What the audit record tells of a document.
+fn told(attested: &Attested) -> Vec<(String, String)> {
+    let module = attested.module_id.clone();
+    let mut members = vec![("attestationDocumentModuleId".to_owned(), module)];
+    match attested.kind {
+        DocumentKind::Enclave => {
+            let name = "attestationDocumentEnclaveImageDigest".to_owned();
+            members.extend(attested.image_sha384_hex().map(|digest| (name, digest)));
+        }
+        DocumentKind::NitroTpm => {
+            let pcr = |n: u8| {
+                let value = attested.pcr_hex(n)?;
+                Some((format!("attestationDocumentNitroTPMPCR{n}"), value))
+            };
+            members.extend(NITRO_TPM_PCRS.into_iter().filter_map(pcr));
+        }
+    }
+    members
 }
