@@ -216,7 +216,9 @@ def test_failures_are_recorded_with_their_code(audited, own):
             "GenerateDataKey",
             {"KeyId": key, "KeySpec": "AES_256", "DryRun": True},
         ),
-        ("UnsupportedOperationException", "Sign", {"KeyId": key}),
+        ("ValidationException", "Sign", {"KeyId": key}),
+        ("UnsupportedOperationException", "GetPublicKey", {"KeyId": off}),
+        ("UnsupportedOperationException", "ConnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}),
     ]:
         answer = own.call(name, members)
         assert answer.status == 400

@@ -163,24 +163,6 @@ def test_operations_of_later_versions(caller, operation):
         caller.fails("UnsupportedOperationException", operation, members)
 
 
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"},
-        {"KeySpec": "RSA_4096", "KeyUsage": "ENCRYPT_DECRYPT"},
-        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"},
-        {"CustomerMasterKeySpec": "ECC_SECG_P256K1", "KeyUsage": "SIGN_VERIFY"},
-        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
-        {"KeySpec": "ML_DSA_44", "KeyUsage": "SIGN_VERIFY"},
-        {"Origin": "EXTERNAL"},
-        {"MultiRegion": True},
-    ],
-)
-def test_kinds_of_keys_of_later_versions(caller, members):
-    caller.fails("UnsupportedOperationException", "CreateKey", members)
-    assert caller.ok("ListKeys")["Keys"] == []
-
-
 def test_custom_key_stores_do_not_exist(caller):
     codes = {
         "UnsupportedOperationException",
