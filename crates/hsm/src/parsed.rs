@@ -190,7 +190,7 @@ impl ParsedKeys {
     #[cfg(test)]
     pub(crate) fn count(&self) -> (usize, usize) {
         self.shards.iter().fold((0, 0), |(rsa, other), shard| {
-            let shard = shard.lock().unwrap();
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             (rsa + shard.rsa.len(), other + shard.other.len())
         })
     }

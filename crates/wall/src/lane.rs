@@ -12,7 +12,7 @@ pub enum Lane {
     /// Commands that would hold up the fast ones: key generation, asymmetric cryptography,
     /// domain and secret handling. Runs at lower priority.
     Slow,
-    /// Commands that may make an RSA key, which can take a second.
+    /// Commands that may make an RSA key or test the primes of one, which can take a second.
     Making,
 }
 
@@ -67,6 +67,8 @@ impl Command<'_> {
                 supply: Supply::Made,
                 ..
             } => Lane::Making,
+            // The primes of an imported RSA key are tested, which takes as long as to find some.
+            Self::ImportKey { target, .. } if target.spec.is_rsa() => Lane::Making,
             Self::GenerateKey { .. }
             | Self::GenerateKeyPair { .. }
             | Self::PrepareImport { .. }

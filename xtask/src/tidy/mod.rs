@@ -99,6 +99,7 @@ fn is_test(path: &Path) -> bool {
         "vectors",
         "corpus",
         "benches",
+        "examples",
     ];
     let inside = path.components().any(|part| {
         part.as_os_str()

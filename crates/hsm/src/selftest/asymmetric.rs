@@ -10,9 +10,9 @@ use keystead_wall::Refusal;
 use super::hex;
 use crate::{ec, edwards, mac, ml_dsa, ml_kem, rsa, sm2};
 
-const RSA_2048: &[u8] = include_bytes!("rsa-2048.der");
-const RSA_2048_OAEP_SHA_256: &[u8] = include_bytes!("rsa-2048-oaep-sha-256.bin");
-const RSA_2048_PSS_SHA_256: &[u8] = include_bytes!("rsa-2048-pss-sha-256.bin");
+const RSA_2048: &[u8] = include_bytes!("vectors/rsa-2048.der");
+const RSA_2048_OAEP_SHA_256: &[u8] = include_bytes!("vectors/rsa-2048-oaep-sha-256.bin");
+const RSA_2048_PSS_SHA_256: &[u8] = include_bytes!("vectors/rsa-2048-pss-sha-256.bin");
 const MESSAGE: &[u8] = b"self-test";
 const RAW: MessageType = MessageType::Raw;
 const INVALID: Result<(), Refusal> = Err(Refusal::SignatureInvalid);
