@@ -1,14 +1,14 @@
 //! Taking a request's body in, within its limits.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 
-use crate::gauge::Gauge;
 use crate::limits::BODY_MAX_BYTES;
 
 /// Why there is no body.
@@ -24,9 +24,8 @@ pub(crate) enum BodyError {
 pub(crate) async fn collect_within(
     deadline: Duration,
     body: Incoming,
-    gauge: &Gauge,
 ) -> Option<Result<Bytes, BodyError>> {
-    let mut collected = pin!(collect(body, gauge));
+    let mut collected = pin!(collect(body));
     let first = poll_fn(|context| Poll::Ready(collected.as_mut().poll(context))).await;
     match first {
         Poll::Ready(collected) => Some(collected),
@@ -36,14 +35,14 @@ pub(crate) async fn collect_within(
 
 /// Reads the whole body. One that comes in one piece is not copied; one that is announced as too
 /// long is refused before anything is read or reserved.
-async fn collect(mut body: Incoming, gauge: &Gauge) -> Result<Bytes, BodyError> {
+async fn collect(mut body: Incoming) -> Result<Bytes, BodyError> {
     let most = BODY_MAX_BYTES as u64;
     if body.size_hint().lower() > most {
         return Err(BodyError::TooLarge);
     }
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| next(&mut body, gauge, context)).await {
+    while let Some(frame) = body.frame().await {
         // Trailers say nothing to us.
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
             continue;
@@ -63,24 +62,4 @@ async fn collect(mut body: Incoming, gauge: &Gauge) -> Result<Bytes, BodyError> 
     } else {
         more.freeze()
     })
-}
-
-/// The next piece. The library wakes its task for more with each; when a piece was the last one of
-/// an announced length there is no more, and the task would run for nothing.
-fn next(
-    body: &mut Incoming,
-    gauge: &Gauge,
-    context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    let complete = body.is_end_stream();
-    let step = || {
-        let frame = Pin::new(&mut *body).poll_frame(context);
-        (frame, body.is_end_stream())
-    };
-    let (frame, _) = gauge.hush(step, |(frame, complete)| frame.is_ready() && *complete);
-    if complete && frame.is_pending() {
-        // The library is not done with the body after all: it gets its turn.
-        gauge.ring();
-    }
-    frame
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
@@ -120,8 +120,7 @@ where
         .header_read_timeout(None)
         .max_buf_size(limits::HEAD_MAX_BYTES);
     let connection = builder.serve_connection(TokioIo::new(stream), serve);
-    let waker = Waker::from(gauge.clone());
-    note(drive(connection, &gauge, Some(waker)).await);
+    note(drive(connection, &gauge).await);
 }
 
 async fn http2<T>(stream: T, prefix: Bytes, connected: Arc<Connected>, service: Service)
@@ -149,7 +148,7 @@ where
         .keep_alive_interval(limits::H2_PING_INTERVAL)
         .keep_alive_timeout(limits::H2_PING_DEADLINE);
     let connection = builder.serve_connection(TokioIo::new(stream), serve);
-    note(drive(connection, &gauge, None).await);
+    note(drive(connection, &gauge).await);
 }
 
 /// One request's work. It is run to its end whatever becomes of the connection, and its panic is
@@ -197,9 +196,8 @@ where
     }
 }
 
-/// Runs a connection, and tells it to finish when the worker orders so. `waker` stands in for the
-/// task's own.
-async fn drive(connection: impl Finish, gauge: &Gauge, waker: Option<Waker>) -> hyper::Result<()> {
+/// Runs a connection, and tells it to finish when the worker orders so.
+async fn drive(connection: impl Finish, gauge: &Gauge) -> hyper::Result<()> {
     let mut connection = pin!(connection);
     let mut told = false;
     poll_fn(|context| {
@@ -207,10 +205,7 @@ async fn drive(connection: impl Finish, gauge: &Gauge, waker: Option<Waker>) -> 
             told = true;
             connection.as_mut().finish();
         }
-        match &waker {
-            Some(waker) => connection.as_mut().poll(&mut Context::from_waker(waker)),
-            None => connection.as_mut().poll(context),
-        }
+        connection.as_mut().poll(context)
     })
     .await
 }

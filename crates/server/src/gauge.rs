@@ -3,9 +3,9 @@
 //! A worker looks at all its connections once per tick instead of arming a timer per request:
 //! deadlines are coarse by one tick and cost the requests nothing but plain stores.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -43,9 +43,6 @@ pub(crate) struct Gauge {
     heads: AtomicU32,
     running: AtomicU32,
     waker: OnceLock<Waker>,
-    /// A wake is noted in `rung` instead of carried out.
-    hushed: AtomicBool,
-    rung: AtomicBool,
     /// Held until connection and requests are gone, so that the worker can wait for all.
     _alive: mpsc::Sender<()>,
 }
@@ -58,8 +55,6 @@ impl Gauge {
             heads: AtomicU32::new(0),
             running: AtomicU32::new(0),
             waker: OnceLock::new(),
-            hushed: AtomicBool::new(false),
-            rung: AtomicBool::new(false),
             _alive: alive,
         }
     }
@@ -94,57 +89,13 @@ impl Gauge {
         }
     }
 
-    /// Runs a step of the connection's task and drops the wakes of that task in it when `needless`
-    /// says so of its result.
-    ///
-    /// For HTTP/1.1 only, where the gauge is the task's waker and one request runs at a time: then
-    /// nothing else can wake the task meanwhile.
-    pub(crate) fn hush<T>(&self, step: impl FnOnce() -> T, needless: impl FnOnce(&T) -> bool) -> T {
-        let hush = Hush(self);
-        self.hushed.store(true, Ordering::SeqCst);
-        let result = step();
-        drop(hush);
-        if self.rung.swap(false, Ordering::SeqCst) && !needless(&result) {
-            self.ring();
-        }
-        result
-    }
-
-    /// Wakes the connection's task.
-    pub(crate) fn ring(&self) {
-        if let Some(waker) = self.waker.get() {
-            waker.wake_by_ref();
-        }
-    }
-
     /// Gives an order; a stronger one stands.
     pub(crate) fn command(&self, order: Order) {
-        if self.order.fetch_max(order as u8, Ordering::Relaxed) < order as u8 {
-            self.ring();
+        if self.order.fetch_max(order as u8, Ordering::Relaxed) < order as u8
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake_by_ref();
         }
-    }
-}
-
-impl Wake for Gauge {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.hushed.load(Ordering::SeqCst) {
-            self.rung.store(true, Ordering::SeqCst);
-        } else {
-            self.ring();
-        }
-    }
-}
-
-/// Ends the silence, also when the step panics.
-struct Hush<'a>(&'a Gauge);
-
-impl Drop for Hush<'_> {
-    fn drop(&mut self) {
-        self.0.hushed.store(false, Ordering::SeqCst);
     }
 }
 
@@ -299,33 +250,6 @@ mod tests {
         assert_eq!(order(&gauge), Order::Drain);
         watched.tick_draining(start + DRAIN_QUIET * 6);
         assert_eq!(order(&gauge), Order::Cut);
-    }
-
-    #[test]
-    fn wakes_are_dropped_only_inside_a_needless_step() {
-        struct Count(AtomicU32);
-        impl Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        let (gauge, _watched) = watched(Instant::now());
-        let count = Arc::new(Count(AtomicU32::new(0)));
-        gauge.order(&Context::from_waker(&Waker::from(count.clone())));
-        let waker = Waker::from(gauge.clone());
-        let wakes = || count.0.load(Ordering::Relaxed);
-        gauge.hush(|| waker.wake_by_ref(), |()| true);
-        assert_eq!(wakes(), 0);
-        gauge.hush(|| waker.wake_by_ref(), |()| false);
-        assert_eq!(wakes(), 1);
-        gauge.hush(|| (), |()| false);
-        assert_eq!(wakes(), 1);
-        gauge.hush(|| gauge.command(Order::Drain), |()| true);
-        assert_eq!(wakes(), 2);
-        let step = std::panic::AssertUnwindSafe(|| gauge.hush(|| panic!("a test"), |()| true));
-        assert!(std::panic::catch_unwind(step).is_err());
-        waker.wake_by_ref();
-        assert_eq!(wakes(), 3);
     }
 
     #[test]

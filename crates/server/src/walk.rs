@@ -39,18 +39,16 @@ pub(crate) async fn walk(
         Ok(Route::Live) => return health(id, Ok(())),
         Ok(Route::Ready) => return health(id, service.parts().health.ready()),
         Err(refused) => refuse(refused),
-        Ok(Route::Api) => {
-            match collect_within(connected.body_deadline, body, &connected.gauge).await {
-                Some(Ok(body)) => api(&service, &connected, id, &parts, &body).await,
-                Some(Err(error)) => no_body(error),
-                None => http(
-                    StatusCode::REQUEST_TIMEOUT,
-                    Rejection::TimedOut,
-                    "The request body did not arrive in time.",
-                )
-                .closing(),
-            }
-        }
+        Ok(Route::Api) => match collect_within(connected.body_deadline, body).await {
+            Some(Ok(body)) => api(&service, &connected, id, &parts, &body).await,
+            Some(Err(error)) => no_body(error),
+            None => http(
+                StatusCode::REQUEST_TIMEOUT,
+                Rejection::TimedOut,
+                "The request body did not arrive in time.",
+            )
+            .closing(),
+        },
     };
     respond(id, version, answer)
 }

@@ -102,7 +102,7 @@ impl Hsm for TrickHsm {
         command: Command<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<Outcome, WallError>> + Send>> {
         let length = match command {
-            Command::GenerateRandom { length } => length,
+            Command::GenerateRandom { length, .. } => length,
             _ => 0,
         };
         assert_ne!(length, PANIC_BYTES, "a test panics");
