@@ -4,6 +4,7 @@ use keystead_engine::{Destruction, run_due};
 use keystead_types::FaultKind;
 use serde_json::{Value, json};
 
+use crate::support::store::Interleaved;
 use crate::support::{OTHER, OWN, World, account, allow, key_id, policy, root, user};
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
@@ -214,6 +215,26 @@ async fn a_name_makes_the_same_grant_once() {
     let dropped = json!({"KeyId": key, "GrantId": first});
     world.call("RevokeGrant", dropped).await.ok();
     assert_ne!(grant(&world, &key, named()).await.0, first);
+}
+
+#[tokio::test]
+async fn one_name_at_the_same_time_makes_one_grant() {
+    for seed in 0..40 {
+        let world = World::over(Interleaved::new(seed));
+        let key = world.key().await;
+        let calls = (0..4).map(|_| {
+            let (world, key) = (world.clone(), key.clone());
+            tokio::spawn(async move { grant(&world, &key, json!({"Name": "n"})).await.0 })
+        });
+        let calls: Vec<_> = calls.collect();
+        let mut ids = Vec::new();
+        for call in calls {
+            ids.push(call.await.unwrap());
+        }
+        let entries = listed(&world, &key).await;
+        assert_eq!(entries.len(), 1, "seed {seed}");
+        assert!(ids.iter().all(|id| entries[0]["GrantId"] == **id));
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,15 @@
 //! The last use of a key: exact, immediate, of successes only, and still there after a restart.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use keystead_engine::{Destruction, run_due};
-use keystead_types::FaultKind;
+use keystead_store::memory::MemoryBackend;
+use keystead_store::{
+    Backend, Batch, BoxFuture, Change, Expect, GetResult, Meta, Range, Revision, ScanPage,
+    StoreError,
+};
+use keystead_types::{Clock, FaultKind, RequestId};
 use serde_json::{Value, json};
 
 use crate::support::{OWN, World, account, base64, key_id, root, user};
@@ -55,7 +63,7 @@ async fn each_success_is_told_with_its_record_at_once() {
         assert_eq!(used["Operation"], operation);
         assert_eq!(used["CloudTrailEventId"], record["eventID"]);
         assert_eq!(used["KmsRequestId"], answer.request_id.as_str());
-        let now = keystead_types::Clock::now(&*world.clock).as_seconds();
+        let now = Clock::now(&*world.clock).as_seconds();
         assert_eq!(used["Timestamp"].as_f64().map(|at| at as i64), Some(now));
         answer.ok();
     }
@@ -164,4 +172,136 @@ async fn who_may_ask_and_how() {
     );
     world.call("DisableKey", named.clone()).await.ok();
     world.call("GetKeyLastUsage", named).await.ok();
+}
+
+/// A new process over the same data that reads the log again, as far as the store tells it to.
+async fn restart_with_log(world: &mut World) -> Option<u64> {
+    world.restart();
+    let log = world.log.clone();
+    let head = move || log.records().len() as u64;
+    let after = world.site.follow_uses(head).await.unwrap();
+    let skipped = after.map_or(usize::MAX, |seq| usize::try_from(seq).unwrap());
+    for event in world.audit().into_iter().skip(skipped) {
+        let (Some(request_id), None) = (event["requestID"].as_str(), event.get("errorCode")) else {
+            continue;
+        };
+        let id = |text: &str| RequestId::parse(text).unwrap();
+        let event_id = id(event["eventID"].as_str().unwrap());
+        // The clock of these tests moves in whole days.
+        let at = Clock::now(&*world.clock);
+        for resource in event["resources"].as_array().into_iter().flatten() {
+            let name = (account(OWN), key_id(resource["ARN"].as_str().unwrap()));
+            let operation = event["eventName"].as_str().unwrap();
+            world
+                .site
+                .note_use(name, operation, (at, event_id, id(request_id)));
+        }
+    }
+    after
+}
+
+async fn mark(world: &World) -> Option<u64> {
+    let stored = world.records.meta(Meta::UsageMark).await.unwrap();
+    stored.map(|one| u64::from_be_bytes(one.value.try_into().unwrap()))
+}
+
+#[tokio::test]
+async fn a_crash_loses_nothing_that_the_log_has() {
+    let mut world = World::new();
+    let keys = [world.key().await, world.key().await];
+    assert_eq!(restart_with_log(&mut world).await, Some(0));
+    let mut marks = Vec::new();
+    for round in 0..4 {
+        for (at, key) in keys.iter().enumerate() {
+            world.encrypt(key, "x").await;
+            let used = usage(&world, key).await;
+            assert_eq!(used["Operation"], "Encrypt");
+            if (round + at) % 3 > 0 {
+                tend(&world).await;
+            }
+            marks.push(mark(&world).await.unwrap_or_default());
+            let after = restart_with_log(&mut world).await.unwrap();
+            assert!(after <= world.log.records().len() as u64);
+            assert_eq!(usage(&world, key).await, used);
+            // Two looks, so that the mark moves.
+            tend(&world).await;
+            world.encrypt(key, "y").await;
+            tend(&world).await;
+        }
+    }
+    assert!(marks.is_sorted(), "{marks:?}");
+    assert!(marks.last() > Some(&10), "{marks:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_end_is_followed_from_where_it_is() {
+    let world = World::new();
+    let put = |value: u64| {
+        vec![Change::PutMeta {
+            item: Meta::UsageMark,
+            value: value.to_be_bytes().to_vec(),
+            expect: Expect::Anything,
+        }]
+    };
+    for (stored, head, after, left) in [(7, 7, None, 7), (7, 9, Some(7), 7), (7, 5, None, 5)] {
+        let mut world = world.clone();
+        world.restart();
+        world.records.apply(put(stored)).await.unwrap();
+        assert_eq!(world.site.follow_uses(move || head).await.unwrap(), after);
+        assert_eq!(mark(&world).await, Some(left));
+    }
+}
+
+/// A store whose commits fail while it is told so.
+struct Failing {
+    inner: MemoryBackend,
+    fails: AtomicBool,
+}
+
+impl Backend for Failing {
+    fn get(&self, keys: Vec<Vec<u8>>) -> BoxFuture<'_, GetResult> {
+        self.inner.get(keys)
+    }
+
+    fn scan(
+        &self,
+        range: Range,
+        limit: usize,
+        keys_only: bool,
+    ) -> BoxFuture<'_, Result<ScanPage, StoreError>> {
+        self.inner.scan(range, limit, keys_only)
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Revision, StoreError>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Failed("no space".into())) });
+        }
+        self.inner.commit(batch)
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_stored_later() {
+    let backend = Arc::new(Failing {
+        inner: MemoryBackend::new(),
+        fails: AtomicBool::new(false),
+    });
+    let mut world = World::over(backend.clone());
+    let key = world.key().await;
+    restart_with_log(&mut world).await;
+    tend(&world).await;
+    world.encrypt(&key, "x").await;
+    let used = usage(&world, &key).await;
+    backend.fails.store(true, Ordering::SeqCst);
+    let before = mark(&world).await;
+    for _ in 0..3 {
+        // Other work of the clockwork may fail too.
+        drop(run_due(&world.site, Destruction::Allowed).await);
+    }
+    assert_eq!(mark(&world).await, before);
+    assert_eq!(usage(&world, &key).await, used);
+    backend.fails.store(false, Ordering::SeqCst);
+    tend(&world).await;
+    world.restart();
+    assert_eq!(usage(&world, &key).await, used);
 }
