@@ -90,7 +90,9 @@ fn nested_structures_and_lists() {
             origin: Some(Origin::AwsKms),
             pending_deletion_window_in_days: Some(7),
             description: Some("line\n\"quoted\" \u{1b}[0m".to_owned()),
-            encryption_algorithms: Some(vec![keystead_types::EncryptionAlgorithm::SymmetricDefault]),
+            encryption_algorithms: Some(vec![
+                keystead_types::EncryptionAlgorithm::SymmetricDefault,
+            ]),
             ..Default::default()
         }),
     };

@@ -144,7 +144,11 @@ impl StoredDirectory {
                 secret: Secret::new(secret),
                 session: None,
             };
-            if self.known.insert(id.clone(), Arc::new(credential)).is_some() {
+            if self
+                .known
+                .insert(id.clone(), Arc::new(credential))
+                .is_some()
+            {
                 return Err(DirectoryError::Twice(id));
             }
         }

@@ -19,8 +19,8 @@ pub use crypto::{
 };
 pub use grants::{CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant};
 pub use keys::{
-    CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, GetKeyLastUsage, GetPublicKey,
-    ListKeys, ScheduleKeyDeletion, UpdateKeyDescription,
+    CancelKeyDeletion, CreateKey, DescribeKey, DisableKey, EnableKey, GetKeyLastUsage,
+    GetPublicKey, ListKeys, ScheduleKeyDeletion, UpdateKeyDescription,
 };
 pub use material::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial};
 pub use policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy};
