@@ -12,7 +12,7 @@ use keystead_store::{
 use keystead_types::{Clock, FaultKind, RequestId};
 use serde_json::{Value, json};
 
-use crate::support::{OWN, World, account, base64, key_id, root, user};
+use crate::support::{OWN, World, account, base64, key_id, moment, root, user};
 
 async fn usage(world: &World, key: &str) -> Value {
     let sent = json!({"KeyId": key});
@@ -63,8 +63,7 @@ async fn each_success_is_told_with_its_record_at_once() {
         assert_eq!(used["Operation"], operation);
         assert_eq!(used["CloudTrailEventId"], record["eventID"]);
         assert_eq!(used["KmsRequestId"], answer.request_id.as_str());
-        let now = Clock::now(&*world.clock).as_seconds();
-        assert_eq!(used["Timestamp"].as_f64().map(|at| at as i64), Some(now));
+        assert_eq!(moment(&used["Timestamp"]), Clock::now(&*world.clock));
         answer.ok();
     }
 }
