@@ -6,6 +6,7 @@ changes a key's state makes its own.
 
 from dataclasses import dataclass
 
+from harness import texts
 from harness.caller import Caller, unb64
 
 ENCRYPT, SIGN, MAC = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC"
@@ -112,6 +113,21 @@ class Ring:
             out = self.caller.ok("GetPublicKey", KeyId=key)
             self._public[key] = unb64(out["PublicKey"])
         return self._public[key]
+
+
+def for_others(caller, stranger, meta, operation, members):
+    """Asserts that another account may use the key by ARN when its policy says so, and only then.
+
+    Returns the stranger's output.
+    """
+    members = {"KeyId": meta["Arn"], **members}
+    stranger.fails("AccessDeniedException", operation, members)
+    policy = texts.policy(texts.allow(caller.root), texts.allow(stranger.root, f"kms:{operation}"))
+    caller.ok("PutKeyPolicy", KeyId=meta["KeyId"], PolicyName="default", Policy=policy)
+    out = stranger.ok(operation, members)
+    assert out["KeyId"] == meta["Arn"]
+    stranger.fails("NotFoundException", operation, {**members, "KeyId": meta["KeyId"]})
+    return out
 
 
 def in_wrong_states(caller, meta, operation, members):

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from harness import texts
 from harness.caller import unb64
 from independent import ML_KEM, raw_public
-from key_specs import ALL, ENCAPSULATE, Ring, in_wrong_states
+from key_specs import ALL, ENCAPSULATE, Ring, for_others, in_wrong_states
 
 SPECS = list(ML_KEM)
 SIZES = {"ML_KEM_512": 768, "ML_KEM_768": 1088, "ML_KEM_1024": 1568}
@@ -164,6 +164,15 @@ def test_every_form_of_key_identifier(caller):
         back = caller.ok("Decapsulate", ALGORITHM, KeyId=form, SharedSecretCiphertextBlob=blob)
         assert back["SharedSecret"] == out["SharedSecret"]
         assert back["KeyId"] == out["KeyId"] == meta["Arn"]
+
+
+def test_other_accounts(caller, stranger):
+    meta = caller.key(KeySpec="ML_KEM_512", KeyUsage=ENCAPSULATE)
+    first = for_others(caller, stranger, meta, "Encapsulate", ALGORITHM)
+    blob = unb64(first["SharedSecretCiphertextBlob"])
+    members = {**ALGORITHM, "SharedSecretCiphertextBlob": blob}
+    second = for_others(caller, stranger, meta, "Decapsulate", members)
+    assert second["SharedSecret"] == first["SharedSecret"]
 
 
 def test_boto3_encapsulates(kms):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from harness import texts
 from harness.caller import unb64
 from independent import CURVES, openssl
-from key_specs import AGREE, ALL, Ring, in_wrong_states
+from key_specs import AGREE, ALL, Ring, for_others, in_wrong_states
 
 SPECS = ["ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521"]
 SIZES = {"ECC_NIST_P256": 32, "ECC_NIST_P384": 48, "ECC_NIST_P521": 66}
@@ -258,6 +258,13 @@ def test_every_form_of_key_identifier(caller):
     answers = [caller.ok("DeriveSharedSecret", members, KeyId=form) for form in forms]
     assert answers[0]["KeyId"] == meta["Arn"]
     assert all(answer == answers[0] for answer in answers)
+
+
+def test_other_accounts(caller, stranger):
+    meta = caller.key(KeySpec="ECC_NIST_P256", KeyUsage=AGREE)
+    members = {**ECDH, "PublicKey": spki(ec.generate_private_key(CURVES["ECC_NIST_P256"]))}
+    out = for_others(caller, stranger, meta, "DeriveSharedSecret", members)
+    assert out == caller.ok("DeriveSharedSecret", members, KeyId=meta["KeyId"])
 
 
 def test_boto3_derives(kms):

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from harness import texts
 from harness.caller import unb64
 from independent import CURVES, ML_KEM, SPKI_HEADER_BYTES, openssl, raw_public
-from key_specs import ALL, ENCRYPT, Ring, in_wrong_states
+from key_specs import ALL, ENCRYPT, Ring, for_others, in_wrong_states
 
 WITH, WITHOUT = "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"
 OPERATIONS = [WITH, WITHOUT]
@@ -228,6 +228,15 @@ def test_every_form_of_key_identifier(caller, operation):
     caller.ok("CreateAlias", AliasName="alias/pairs", TargetKeyId=meta["KeyId"])
     for form in [meta["KeyId"], meta["Arn"], "alias/pairs", caller.arn("alias/pairs")]:
         assert caller.ok(operation, KeyId=form, KeyPairSpec=ED25519)["KeyId"] == meta["Arn"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_other_accounts(caller, stranger, operation):
+    meta = caller.key()
+    out = for_others(caller, stranger, meta, operation, {"KeyPairSpec": ED25519})
+    blob = unb64(out["PrivateKeyCiphertextBlob"])
+    matches(ED25519, caller.decrypt(blob), unb64(out["PublicKey"]))
+    stranger.fails("AccessDeniedException", "Decrypt", CiphertextBlob=blob)
 
 
 def test_boto3_generates_pairs(kms):

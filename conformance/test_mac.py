@@ -8,7 +8,7 @@ import pytest
 
 from harness import texts
 from harness.caller import unb64
-from key_specs import ALL, HMAC, MAC, Ring, in_wrong_states
+from key_specs import ALL, HMAC, MAC, Ring, for_others, in_wrong_states
 
 PAIRS = [(kind.spec, kind.algorithms[0]) for kind in HMAC]
 SIZES = {"HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
@@ -169,6 +169,13 @@ def test_every_form_of_key_identifier(caller):
         out = caller.ok("VerifyMac", members, KeyId=form, Mac=unb64(out["Mac"]))
         assert out["KeyId"] == meta["Arn"]
     assert len(macs) == 1
+
+
+def test_other_accounts(caller, stranger):
+    meta = caller.key(KeySpec="HMAC_256", KeyUsage=MAC)
+    members = {"Message": MESSAGE, "MacAlgorithm": "HMAC_SHA_256"}
+    members["Mac"] = unb64(for_others(caller, stranger, meta, "GenerateMac", members)["Mac"])
+    assert for_others(caller, stranger, meta, "VerifyMac", members)["MacValid"] is True
 
 
 def test_boto3_speaks_the_same(kms):

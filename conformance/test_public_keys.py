@@ -12,9 +12,20 @@ from cryptography.hazmat.primitives.serialization import (
 
 import key_specs
 from harness import texts
-from harness.caller import unb64
+from harness.caller import Caller, b64, unb64
 from independent import CURVES, openssl
-from key_specs import ASYMMETRIC, HMAC, MAC, SIGN, SYMMETRIC, Ring
+from key_specs import (
+    AGREE,
+    ALL,
+    ASYMMETRIC,
+    ENCAPSULATE,
+    HMAC,
+    MAC,
+    SIGN,
+    SYMMETRIC,
+    Ring,
+    for_others,
+)
 
 DER = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 RSA_EXPONENT = 65537
@@ -176,6 +187,59 @@ def test_sm2_is_for_china(caller):
     # The code is not known (`?`).
     codes = {"UnsupportedOperationException", "ValidationException"}
     caller.fails(codes, "CreateKey", KeySpec="SM2", KeyUsage=SIGN)
+
+
+def test_other_accounts(caller, stranger):
+    meta = caller.key(KeySpec="ECC_NIST_P256", KeyUsage=SIGN)
+    out = for_others(caller, stranger, meta, "GetPublicKey", {})
+    assert out == caller.ok("GetPublicKey", KeyId=meta["KeyId"])
+
+
+def uses(caller, kind, meta):
+    """Uses a new key once; returns the call that must work as long as the key is the same."""
+    named = {"KeyId": meta["KeyId"]}
+    if kind.usage == SIGN:
+        message = "DIGEST" if kind.algorithms[0].endswith("PH_SHA_512") else "RAW"
+        named |= {"SigningAlgorithm": kind.algorithms[0], "MessageType": message, "Message": b"m"}
+        signature = unb64(caller.ok("Sign", named)["Signature"])
+        return "Verify", {**named, "Signature": signature}, {"SignatureValid": True}
+    if kind.usage == MAC:
+        named |= {"MacAlgorithm": kind.algorithms[0], "Message": b"m"}
+        mac = caller.ok("GenerateMac", named)["Mac"]
+        return "GenerateMac", named, {"Mac": mac}
+    if kind.usage == AGREE:
+        public = unb64(caller.ok("GetPublicKey", named)["PublicKey"])
+        named |= {"KeyAgreementAlgorithm": "ECDH", "PublicKey": public}
+        secret = caller.ok("DeriveSharedSecret", named)["SharedSecret"]
+        return "DeriveSharedSecret", named, {"SharedSecret": secret}
+    if kind.usage == ENCAPSULATE:
+        named |= {"EncapsulationAlgorithm": "ML_KEM"}
+        out = caller.ok("Encapsulate", named)
+        named["SharedSecretCiphertextBlob"] = unb64(out["SharedSecretCiphertextBlob"])
+        return "Decapsulate", named, {"SharedSecret": out["SharedSecret"]}
+    named |= {"EncryptionAlgorithm": kind.algorithms[0]}
+    blob = caller.encrypt(meta["KeyId"], b"kept", EncryptionAlgorithm=kind.algorithms[0])
+    return "Decrypt", {**named, "CiphertextBlob": blob}, {"Plaintext": b64(b"kept")}
+
+
+def test_keys_survive_a_restart(own_server):
+    caller, kept = Caller(own_server), []
+    for kind in ALL:
+        if kind.spec not in ("RSA_3072", "RSA_4096"):
+            meta = caller.key(KeySpec=kind.spec, KeyUsage=kind.usage)
+            public = kind.spki_bytes and caller.ok("GetPublicKey", KeyId=meta["KeyId"])
+            kept.append((meta, public, uses(caller, kind, meta)))
+    caller.close()
+    own_server.stop()
+    own_server.start()
+    caller = Caller(own_server, caller.account)
+    for meta, public, (operation, members, expected) in kept:
+        assert caller.ok("DescribeKey", KeyId=meta["KeyId"])["KeyMetadata"] == meta
+        if public:
+            assert caller.ok("GetPublicKey", KeyId=meta["KeyId"]) == public
+        out = caller.ok(operation, members)
+        assert {name: out[name] for name in expected} == expected, meta["KeySpec"]
+    caller.close()
 
 
 def test_boto3_reads_a_public_key(kms):

@@ -1,6 +1,7 @@
 """Sign and Verify, checked by other implementations. reference/crypto.md, reference/api.md."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -24,6 +25,7 @@ from key_specs import (
     ML_DSA,
     SIGN,
     Ring,
+    for_others,
     hash_name,
     in_wrong_states,
     pairs,
@@ -469,6 +471,38 @@ def test_signatures_survive_disabling_and_enabling(caller):
     caller.ok("DisableKey", KeyId=key)
     caller.ok("EnableKey", KeyId=key)
     assert caller.ok("Verify", members, Signature=signature)["SignatureValid"] is True
+
+
+def test_other_accounts(caller, stranger):
+    meta = caller.key(KeySpec="ECC_NIST_P256", KeyUsage=SIGN)
+    members = {"Message": MESSAGE, "SigningAlgorithm": "ECDSA_SHA_256"}
+    out = for_others(caller, stranger, meta, "Sign", members)
+    members["Signature"] = unb64(out["Signature"])
+    assert for_others(caller, stranger, meta, "Verify", members)["SignatureValid"] is True
+
+
+def test_many_at_the_same_time(ring):
+    """Every answer is of the key and the message that its request named."""
+
+    def work(number):
+        caller = ring.caller.in_region(ring.caller.region)
+        try:
+            for index in range(6):
+                for spec, algorithm in SAMPLES[number % 2 :: 2]:
+                    signer = Signer(ring, spec, algorithm, (number + index) % 2)
+                    signer.caller = caller
+                    message = f"{number}, {index}".encode()
+                    signature = signer.sign(message)
+                    assert verifies(algorithm, signer.spki, signature, message)
+                    signer.accepts(signature, message)
+        finally:
+            caller.close()
+
+    for spec, algorithm in SAMPLES:  # the ring itself is for one thread
+        for number in (0, 1):
+            Signer(ring, spec, algorithm, number)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
 
 
 def test_boto3_signs_and_verifies(kms):
