@@ -4,18 +4,23 @@ import json
 import re
 import time
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
 from harness.caller import b64, unb64
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 PATTERNS = {
     "uuid": UUID,
+    "mrk": r"mrk-[0-9a-f]{32}",
     "hex64": r"[0-9a-f]{64}",
     "arn": rf"arn:aws:kms:[a-z0-9-]+:\d{{12}}:key/{UUID}",
     "marker": r"[ -~]{1,1024}",
     "any": r"[\s\S]*",
 }
 DAY = 86400
+OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 
 class Names:
@@ -45,6 +50,10 @@ class Names:
             raw = bytearray(unb64(self.values[rest]))
             raw[-1] ^= 1
             return b64(bytes(raw))
+        if kind == "wrapped":
+            name, _, byte = rest.partition(":")
+            public = serialization.load_der_public_key(unb64(self.values[name]))
+            return b64(public.encrypt(bytes([int(byte or 1)]) * 32, OAEP))
         value = self.values.get(text.split(".")[0])
         for part in text.split(".")[1:]:
             value = value[part]
