@@ -4,7 +4,6 @@ From AWS's description of the attestation process and RFC 8152, RFC 5652; the fa
 reference/formats/nitro-attestation-cms.md. Bent documents are made by bending a good one's parts.
 """
 
-import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -18,8 +17,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
-
-from harness import server
 
 ES384 = -35
 COSE_SIGN1 = 18
@@ -136,26 +133,6 @@ class Chain:
         signature = b"".join(number.to_bytes(48, "big") for number in numbers)
         parts = [protected, unprotected or {}, payload, signature]
         return cbor2.dumps(cbor2.CBORTag(COSE_SIGN1, parts) if tag else parts)
-
-
-class TrustingServer(server.Server):
-    """A server that trusts a root of our own."""
-
-    def __init__(self, data_dir, root):
-        super().__init__(data_dir)
-        self.root = self.data_dir.parent / "root.pem"
-        self.root.write_bytes(root.pem)
-
-    def start(self):
-        """Starts the server and waits until it is healthy; returns self."""
-        command = [server.binary(), "dev", "--listen", f"127.0.0.1:{self.port}"]
-        command += ["--data-dir", str(self.data_dir), "--attestation-root", str(self.root)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        server.until(self._ready, server.READY_SECONDS, f"healthy; its log is {self.log}")
-        return self
 
 
 # The answer

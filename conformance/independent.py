@@ -88,10 +88,63 @@ def _verify(algorithm, key, spki, signature, message):
         key.verify(signature, message)
 
 
+class SM2:
+    """Point arithmetic on sm2p256v1 (GB/T 32918.5), as slow and plain as it is written there."""
+
+    PRIME = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+    ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+    A = PRIME - 3
+    BASE = (
+        0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+        0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+    )
+    SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
+
+    @classmethod
+    def add(cls, first, second):
+        """The sum of two points; None is the point at infinity."""
+        if first is None or second is None:
+            return first or second
+        (x1, y1), (x2, y2), prime = first, second, cls.PRIME
+        if x1 == x2:
+            if (y1 + y2) % prime == 0:
+                return None
+            slope = (3 * x1 * x1 + cls.A) * pow(2 * y1, -1, prime)
+        else:
+            slope = (y2 - y1) * pow(x2 - x1, -1, prime)
+        x3 = (slope * slope - x1 - x2) % prime
+        return x3, (slope * (x1 - x3) - y1) % prime
+
+    @classmethod
+    def multiply(cls, scalar, point):
+        """A multiple of a point."""
+        total = None
+        while scalar:
+            if scalar & 1:
+                total = cls.add(total, point)
+            point, scalar = cls.add(point, point), scalar >> 1
+        return total
+
+    @classmethod
+    def spki(cls, point):
+        """The DER SubjectPublicKeyInfo of a point."""
+        return cls.SPKI_HEAD + b"\x04" + b"".join(part.to_bytes(32, "big") for part in point)
+
+    @classmethod
+    def point(cls, spki):
+        """The point of a SubjectPublicKeyInfo."""
+        assert spki.startswith(cls.SPKI_HEAD + b"\x04") and len(spki) == 91
+        return int.from_bytes(spki[27:59], "big"), int.from_bytes(spki[59:], "big")
+
+
+def openssl_run(*arguments, stdin=b""):
+    """Runs the `openssl` program; returns its end."""
+    command = ["openssl", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=30)
+
+
 def openssl(*arguments, stdin=b""):
     """Runs the `openssl` program; returns what it wrote, raises when it failed."""
-    done = subprocess.run(
-        ["openssl", *map(str, arguments)], input=stdin, capture_output=True, timeout=30
-    )
+    done = openssl_run(*arguments, stdin=stdin)
     assert done.returncode == 0, f"openssl {arguments}: {done.stderr.decode()}"
     return done.stdout

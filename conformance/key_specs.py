@@ -79,8 +79,8 @@ def hash_name(algorithm):
 class Ring:
     """A caller's keys by spec, usage and number; each is made when first asked for."""
 
-    def __init__(self, server):
-        self.caller = Caller(server)
+    def __init__(self, server, region="us-east-1"):
+        self.caller = Caller(server, region=region)
         self._keys = {}
         self._public = {}
 

@@ -23,12 +23,12 @@ from attestation_documents import (
     HOUR,
     Certificate,
     Chain,
-    TrustingServer,
     enclave_key,
     leaf,
     open_envelope,
     spki,
 )
+from dev_server import DevServer
 from harness import texts
 from harness.caller import Caller, b64, unb64
 from independent import openssl
@@ -61,7 +61,10 @@ def enclave():
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory, chain):
     """A server that trusts the chain's root."""
-    server = TrustingServer(tmp_path_factory.mktemp("trusting") / "data", chain.root).start()
+    folder = tmp_path_factory.mktemp("trusting")
+    root = folder / "root.pem"
+    root.write_bytes(chain.root.pem)
+    server = DevServer(folder / "data", "--attestation-root", root).start()
     yield server
     server.stop()
 
