@@ -247,6 +247,12 @@ async fn attend(
     let Some(stored) = stored.map_err(Fault::internal)? else {
         return Ok(Attended::Missing);
     };
+    if set_of(primary)?.handover.as_ref() == Some(there.region())
+        && set_of(&stored.value)?.role == MultiRegionRole::Primary
+    {
+        // It has taken the role meanwhile, and does not follow any more.
+        return Ok(Attended::Changed);
+    }
     let mut next = aligned(primary, &stored.value);
     let mut receipts = Vec::new();
     for (own, theirs) in primary.materials.iter().zip(&mut next.materials) {

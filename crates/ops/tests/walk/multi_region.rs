@@ -4,9 +4,8 @@
 use keystead_types::FaultKind;
 use serde_json::{Value, json};
 
-use crate::support::atlas::{Atlas, PLACES};
-use crate::support::store::Interleaved;
-use crate::support::{Answer, World, key_id};
+use crate::support::atlas::{Atlas, Dawdling, PLACES};
+use crate::support::{Answer, Seeded, World, key_id};
 
 async fn state(world: &World, key: &str) -> String {
     let shown = world.describe(key).await;
@@ -364,11 +363,39 @@ killed_at_every_step! {
     a_killed_automatic_rotation_is_finished = Deed::RotateByItself;
 }
 
-async fn busy(atlas: &Atlas, id: &str, at: usize, salt: u64) -> Vec<(String, String)> {
-    let world = &atlas.worlds[at];
+/// What was not everywhere yet when its process was killed moves along with the primary role.
+#[tokio::test]
+async fn a_handover_takes_along_what_was_not_everywhere_yet() {
+    for deed in [Deed::Period, Deed::Rotate] {
+        for commits in 1..5 {
+            let mut atlas = Atlas::new();
+            let (arn, id) = atlas.set(2).await;
+            let old = atlas.worlds[2].encrypt(id.as_str(), "old").await;
+            atlas.killed_after(commits, begin(&atlas, &arn, deed)).await;
+            atlas.restart();
+            move_to(&atlas.worlds[0], &arn, PLACES[1]).await.ok();
+            atlas.settle().await;
+            let members = atlas.check_rest(id).await;
+            let (_, leader) = &members[1];
+            match deed {
+                Deed::Period => assert_eq!(leader.rotation.unwrap().period_days, 100),
+                _ => assert_eq!((leader.materials.len(), leader.on_demand_rotations), (2, 1)),
+            }
+            let fresh = atlas.worlds[1].encrypt(id.as_str(), "new").await;
+            atlas.opens_everywhere(id, &fresh, "new").await;
+            atlas.opens_everywhere(id, &old, "old").await;
+        }
+    }
+}
+
+/// One of many tasks that use a set at the same time, all over the world.
+async fn busy(atlas: &Atlas, id: &str, task: u64, salt: u64) -> Vec<(String, String)> {
+    let dice = Seeded::new(salt * 100 + task);
     let mut blobs = Vec::new();
-    for step in 0..6_u64 {
-        let text = format!("{at}-{step}");
+    for step in 0..6 {
+        let at = usize::try_from(dice.next() % 3).unwrap();
+        let world = &atlas.worlds[at];
+        let text = format!("{task}-{step}");
         let sent = json!({"KeyId": id, "Plaintext": crate::support::base64(text.as_bytes())});
         let sealed = world.call("Encrypt", sent).await.outcome;
         if let Ok(Value::Object(answer)) = sealed {
@@ -376,22 +403,23 @@ async fn busy(atlas: &Atlas, id: &str, at: usize, salt: u64) -> Vec<(String, Str
             blobs.push((blob, text.clone()));
         }
         // Any of them may be refused; none may do harm.
-        match (salt + step + at as u64) % 6 {
-            0 => drop(rotate(world, id).await),
-            1 => drop(move_to(world, id, PLACES[(at + 1) % 3]).await),
-            2 => drop(replicate(world, id, PLACES[2]).await),
-            3 => {
-                let days = 90 + step;
-                let sent = json!({"KeyId": id, "RotationPeriodInDays": days});
-                drop(world.call("EnableKeyRotation", sent).await);
-            }
+        match dice.next() % 12 {
+            0 | 1 => drop(rotate(world, id).await),
+            2 => drop(move_to(world, id, PLACES[(at + 1) % 3]).await),
+            3 => drop(replicate(world, id, PLACES[2]).await),
             4 => {
                 let sent = json!({"KeyId": id, "Description": text});
                 drop(world.call("UpdateKeyDescription", sent).await);
             }
-            _ => drop(
-                keystead_engine::run_due(&world.site, keystead_engine::Destruction::Held).await,
-            ),
+            5 => {
+                let held = keystead_engine::Destruction::Held;
+                drop(keystead_engine::run_due(&world.site, held).await);
+            }
+            _ => {
+                let days = 90 + dice.next() % 1000;
+                let sent = json!({"KeyId": id, "RotationPeriodInDays": days});
+                drop(world.call("EnableKeyRotation", sent).await);
+            }
         }
     }
     blobs
@@ -399,24 +427,25 @@ async fn busy(atlas: &Atlas, id: &str, at: usize, salt: u64) -> Vec<(String, Str
 
 #[tokio::test]
 async fn whatever_happens_at_the_same_time_the_set_comes_to_rest() {
-    for salt in 0..60 {
+    for salt in 0..150 {
         let mut seed = salt;
         let atlas = Atlas::over(|| {
             seed += 1000;
-            Interleaved::new(seed)
+            Dawdling::new(seed)
         });
         let (_, id) = atlas.set(1).await;
         let name = id.as_str();
-        let (a, b, c) = tokio::join!(
+        let (a, b, c, d) = tokio::join!(
             busy(&atlas, name, 0, salt),
-            busy(&atlas, name, 1, salt / 6),
-            busy(&atlas, name, 2, salt / 7),
+            busy(&atlas, name, 1, salt),
+            busy(&atlas, name, 2, salt),
+            busy(&atlas, name, 3, salt),
         );
         for _ in 0..8 {
             atlas.settle().await;
         }
         atlas.check_rest(id).await;
-        for (blob, text) in a.iter().chain(&b).chain(&c) {
+        for (blob, text) in [a, b, c, d].iter().flatten() {
             atlas.opens_everywhere(id, blob, text).await;
         }
     }

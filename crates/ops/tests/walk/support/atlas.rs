@@ -72,6 +72,60 @@ impl Backend for Mortal {
     }
 }
 
+/// Lets other tasks run before and after every call, now and then for long: so that one that has
+/// read something comes back when all has moved on.
+pub(crate) struct Dawdling {
+    inner: MemoryBackend,
+    dice: Seeded,
+}
+
+impl Dawdling {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        let (inner, dice) = (MemoryBackend::new(), Seeded::new(seed));
+        Arc::new(Self { inner, dice })
+    }
+
+    async fn pause(&self) {
+        let dice = self.dice.next();
+        let turns = match dice % 16 {
+            0 => 20 + dice / 16 % 100,
+            few => few % 3,
+        };
+        for _ in 0..turns {
+            yield_now().await;
+        }
+    }
+}
+
+impl Backend for Dawdling {
+    fn get(&self, keys: Vec<Vec<u8>>) -> BoxFuture<'_, GetResult> {
+        Box::pin(async move {
+            self.pause().await;
+            let got = self.inner.get(keys).await;
+            self.pause().await;
+            got
+        })
+    }
+
+    fn scan(
+        &self,
+        range: Range,
+        limit: usize,
+        keys_only: bool,
+    ) -> BoxFuture<'_, Result<ScanPage, StoreError>> {
+        self.inner.scan(range, limit, keys_only)
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Revision, StoreError>> {
+        Box::pin(async move {
+            self.pause().await;
+            let done = self.inner.commit(batch).await;
+            self.pause().await;
+            done
+        })
+    }
+}
+
 /// The Regions as they see each other.
 #[derive(Default)]
 struct Map(Mutex<HashMap<Region, Arc<Site>>>);
