@@ -99,6 +99,8 @@ pub struct Quotas {
     pub tags_per_key: usize,
     /// On-demand rotations in the life of one key.
     pub on_demand_rotations_per_key: usize,
+    /// Size of a key policy, bytes; at most the default.
+    pub key_policy_bytes: usize,
 }
 
 impl Default for Quotas {
@@ -109,6 +111,7 @@ impl Default for Quotas {
             grants_per_key: limits::GRANTS_PER_KEY,
             tags_per_key: limits::TAGS_PER_KEY,
             on_demand_rotations_per_key: limits::ON_DEMAND_ROTATIONS_PER_KEY,
+            key_policy_bytes: limits::KEY_POLICY_MAX_BYTES,
         }
     }
 }

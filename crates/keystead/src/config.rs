@@ -164,6 +164,8 @@ pub(crate) struct Quotas {
     pub(crate) tags_per_key: Option<usize>,
     /// On-demand rotations in the life of one key.
     pub(crate) on_demand_rotations_per_key: Option<usize>,
+    /// Size of a key policy, bytes; no more than AWS's.
+    pub(crate) key_policy_bytes: Option<usize>,
 }
 
 /// Which attestation documents are trusted.
@@ -299,6 +301,13 @@ impl File {
     pub(crate) fn site_settings(&self) -> Result<SiteSettings, String> {
         let quotas = &self.quotas;
         let aws = keystead_engine::Quotas::default();
+        let key_policy_bytes = quotas.key_policy_bytes.unwrap_or(aws.key_policy_bytes);
+        if key_policy_bytes > aws.key_policy_bytes {
+            return Err(format!(
+                "quotas.key_policy_bytes = {key_policy_bytes} is above {}, the most that is read",
+                aws.key_policy_bytes
+            ));
+        }
         let prepared_keys = self.hsm.prepared_keys;
         if prepared_keys > PREPARED_KEYS_MAX {
             return Err(format!(
@@ -314,6 +323,7 @@ impl File {
                 on_demand_rotations_per_key: quotas
                     .on_demand_rotations_per_key
                     .unwrap_or(aws.on_demand_rotations_per_key),
+                key_policy_bytes,
             },
             attestation: self.attestation.trust()?,
             sm2_regions: parse_regions(&self.sm2_regions)?,
@@ -415,6 +425,7 @@ mod tests {
         for wrong in [
             "sm2_regions = [\"nowhere\"]",
             "[hsm]\nprepared_keys = 17",
+            "[quotas]\nkey_policy_bytes = 32769",
             "[attestation]\nroots = [\"/no/such/file\"]",
         ] {
             assert!(settings(wrong).is_err(), "{wrong}");

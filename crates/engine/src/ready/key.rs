@@ -73,6 +73,13 @@ pub(super) fn checked_policy<T: Target>(
     arn: &KeyArn,
     lockout: Lockout,
 ) -> Result<(), Fault> {
+    let most = ready.quotas().key_policy_bytes;
+    if policy.len() > most {
+        return Err(Fault::new(
+            FaultKind::LimitExceeded,
+            format!("The key policy is larger than {most} bytes."),
+        ));
+    }
     let partition = partition_of(&arn.region);
     let compiled = KeyPolicy::compile(policy).map_err(|error| error.fault())?;
     compiled
