@@ -1,8 +1,16 @@
 """RSA encryption and ReEncrypt between kinds of keys. reference/crypto.md, reference/api.md."""
 
+import aws_encryption_sdk
 import pytest
+from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders, models
+from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
+from aws_encryption_sdk.identifiers import AlgorithmSuite
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from harness import texts
 from harness.caller import expect_error, unb64
@@ -414,3 +422,29 @@ def test_boto3_round_trip(kms):
     assert kms.decrypt(**members, CiphertextBlob=blob)["Plaintext"] == b"boto"
     blob = kms.encrypt(**members, Plaintext=b"back")["CiphertextBlob"]
     assert kms.decrypt(**members, CiphertextBlob=blob)["Plaintext"] == b"back"
+
+
+@pytest.mark.parametrize("algorithm", OAEP)
+def test_keyrings_of_the_encryption_sdk(kms, algorithm):
+    """Data keys are sealed with the public key, by the SDK itself, and opened by the server."""
+    key = kms.create_key(KeySpec="RSA_2048", KeyUsage=ENCRYPT)["KeyMetadata"]["Arn"]
+    public = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    keyring = providers.create_aws_kms_rsa_keyring(
+        input=models.CreateAwsKmsRsaKeyringInput(
+            kms_client=kms,
+            kms_key_id=key,
+            public_key=public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            encryption_algorithm=algorithm,
+        )
+    )
+    client, context = aws_encryption_sdk.EncryptionSDKClient(), {"purpose": "test"}
+    sealed, _ = client.encrypt(
+        source=b"by rsa",
+        keyring=keyring,
+        encryption_context=context,
+        algorithm=AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY,
+    )
+    assert (
+        client.decrypt(source=sealed, keyring=keyring, encryption_context=context)[0] == b"by rsa"
+    )

@@ -1,6 +1,12 @@
 """DeriveSharedSecret, against other implementations of ECDH. reference/crypto.md, api.md."""
 
+import aws_encryption_sdk
 import pytest
+from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders, models
+from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
+from aws_cryptography_primitives.smithygenerated.aws_cryptography_primitives.models import (
+    ECDHCurveSpec,
+)
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -273,3 +279,44 @@ def test_boto3_derives(kms):
     ours = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
     out = kms.derive_shared_secret(KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=spki(peer))
     assert out["SharedSecret"] == peer.exchange(ec.ECDH(), ours)
+
+
+def test_keyrings_of_the_encryption_sdk(kms):
+    """The sender's keyring seals for the recipient's key; the recipient's finds the sender's."""
+    sender, receiver = (
+        kms.create_key(KeySpec="ECC_NIST_P384", KeyUsage=AGREE)["KeyMetadata"]["Arn"]
+        for _ in range(2)
+    )
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+
+    def keyring(scheme):
+        return providers.create_aws_kms_ecdh_keyring(
+            input=models.CreateAwsKmsEcdhKeyringInput(
+                kms_client=kms,
+                curve_spec=ECDHCurveSpec.ECC_NIST_P384,
+                key_agreement_scheme=scheme,
+            )
+        )
+
+    sealing = keyring(
+        models.KmsEcdhStaticConfigurationsKmsPrivateKeyToStaticPublicKey(
+            models.KmsPrivateKeyToStaticPublicKeyInput(
+                sender_kms_identifier=sender,
+                recipient_public_key=kms.get_public_key(KeyId=receiver)["PublicKey"],
+            )
+        )
+    )
+    opening = keyring(
+        models.KmsEcdhStaticConfigurationsKmsPublicKeyDiscovery(
+            models.KmsPublicKeyDiscoveryInput(recipient_kms_identifier=receiver)
+        )
+    )
+    client = aws_encryption_sdk.EncryptionSDKClient()
+    context = {"purpose": "test"}
+    sealed, _ = client.encrypt(source=b"agreed", keyring=sealing, encryption_context=context)
+    assert (
+        client.decrypt(source=sealed, keyring=opening, encryption_context=context)[0] == b"agreed"
+    )
+    assert (
+        client.decrypt(source=sealed, keyring=sealing, encryption_context=context)[0] == b"agreed"
+    )

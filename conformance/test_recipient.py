@@ -382,6 +382,8 @@ def bad_payloads(chain, public):
         "an enclave with a NitroTPM's PCRs": {**NITRO_TPM, "module_id": chain.leaf.name},
         "public key on a curve": {"public_key": spki(ec.generate_private_key(ec.SECP384R1()))},
         "public key Ed25519": {"public_key": spki(ed25519.Ed25519PrivateKey.generate())},
+        "an unknown member": {"extra": 1},
+        "a payload above 16,384 bytes": {"cabundle": chain.bundle()[:1] * 50 + chain.bundle()[1:]},
         "user data above 1024 bytes": {"user_data": bytes(1025)},
         "nonce above 1024 bytes": {"nonce": bytes(1025)},
     }
@@ -518,6 +520,26 @@ def test_a_policy_asks_for_an_image(attested, chain, enclave, name):
         forged = Chain().document(spki(enclave), pcrs={**pcrs, pcr: b"\xab" * 48})
         answer = attested.call(operation, members, **recipient(forged))
         assert answer.status == 400 and "CiphertextForRecipient" not in answer.body
+
+
+@pytest.mark.parametrize("what", ["absent", "empty", "junk", "on P-256", "a private key"])
+def test_a_root_that_is_none_stops_the_start(tmp_path, what):
+    root = tmp_path / "root.pem"
+    key = ec.generate_private_key(ec.SECP384R1())
+    texts_of = {
+        "empty": b"",
+        "junk": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        # Nitro's are P-384; docs/configuration.md asks for that.
+        "on P-256": Certificate("root", curve=ec.SECP256R1()).pem,
+        "a private key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    }
+    if what in texts_of:
+        root.write_bytes(texts_of[what])
+    server = DevServer(tmp_path / "data", "--attestation-root", root)
+    with pytest.raises(AssertionError, match="the server ended"):
+        server.start()
+    assert server.process.wait() != 0
+    assert root.name in server.log_text()
 
 
 def test_boto3_sends_documents(trusting, chain, enclave):

@@ -1,6 +1,7 @@
 """Sign and Verify, checked by other implementations. reference/crypto.md, reference/api.md."""
 
 import hashlib
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -339,16 +340,17 @@ def test_required_and_enumerated_members(ring):
 
 def test_ecdsa_signatures_that_are_not_strict_der(ring):
     signer = Signer(ring, "ECC_NIST_P256", "ECDSA_SHA_256")
-    while True:  # r with a high bit, s without: the forms below are then all wrong
-        signature = signer.sign()
+    for index in itertools.count():
+        message = f"message {index}".encode()
+        signature = signer.sign(message)
         r, s = decode_dss_signature(signature)
-        if r >> 255 and not s >> 255:
+        if r >> 255 and not s >> 255:  # the forms below are then all wrong
             break
     order = ORDERS["ECC_NIST_P256"]
     r_bytes, s_bytes = r.to_bytes(32, "big"), s.to_bytes(32, "big")
     r_tlv = b"\x02\x21\x00" + r_bytes
     s_tlv = signature[2 + len(r_tlv) :]
-    signer.accepts(b"\x30" + bytes([len(r_tlv + s_tlv)]) + r_tlv + s_tlv)
+    signer.accepts(b"\x30" + bytes([len(r_tlv + s_tlv)]) + r_tlv + s_tlv, message)
 
     def sequence(*parts, head=b"\x30"):
         body = b"".join(parts)
@@ -369,13 +371,13 @@ def test_ecdsa_signatures_that_are_not_strict_der(ring):
         "empty": sequence(),
     }
     for what, form in forms.items():
-        members = {**signer.members, **signer.input(MESSAGE), "Signature": form}
+        members = {**signer.members, **signer.input(message), "Signature": form}
         answer = ring.caller.call("Verify", members)
         assert answer.code == "KMSInvalidSignatureException", (what, answer.raw)
     numbers = [(0, s), (r, 0), (0, 0), (r + order, s), (r, s + order), (order, s), (r, order)]
     numbers += [(s, r), (1, 1), (r, 2 * order - s)]
     for pair in numbers:
-        signer.refuses(encode_dss_signature(*pair))
+        signer.refuses(encode_dss_signature(*pair), message)
 
 
 @pytest.mark.parametrize("spec", ["ECC_NIST_P256", "ECC_SECG_P256K1"])
