@@ -36,6 +36,39 @@ pub(crate) const CIPHERTEXTS: usize = 64;
 /// Bytes of the plaintext that Encrypt sends: a data key and a little more (bench/README.md).
 pub(crate) const PLAINTEXT_BYTES: usize = 100;
 
+/// Bytes of a message that is signed or authenticated.
+pub(crate) const MESSAGE_BYTES: usize = 64;
+
+/// Time for the rate of one bare primitive.
+pub(crate) const BARE: Duration = Duration::from_secs(1);
+
+/// Connections of the operations that are measured without the floor.
+pub(crate) const OTHERS_CONNECTIONS: usize = 16;
+
+/// Before this the server does not begin to make keys ahead, and rests though none is ready.
+pub(crate) const PREPARING_BEGINS: Duration = Duration::from_secs(3);
+
+/// Time between two looks whether keys are being made.
+pub(crate) const PREPARING_PAUSE: Duration = Duration::from_millis(20);
+
+/// Looks in a row that must find no key being made before all are ready.
+pub(crate) const PREPARING_QUIET: u32 = 50;
+
+/// How long making the keys ahead may take: a dozen RSA keys at the lowest priority.
+pub(crate) const PREPARING_MAX: Duration = Duration::from_secs(180);
+
+/// Target: median time to create a prepared RSA key, in µs.
+pub(crate) const PREPARED_P50_MICROS_MAX: f64 = 5_000.0;
+
+/// Connections that ask for RSA keys while none is ready: as many requests wait.
+pub(crate) const WANTING_CONNECTIONS: usize = 8;
+
+/// Connections of the load beside them.
+pub(crate) const BESIDE_CONNECTIONS: usize = 4;
+
+/// Longest request for a key that must be made first.
+pub(crate) const MAKING_MAX: Duration = Duration::from_secs(120);
+
 /// Target: requests per second at 64 connections, as a share of the bare server's.
 pub(crate) const RATE_SHARE_MIN_AT_64: f64 = 0.60;
 

@@ -7,12 +7,16 @@
     reason = "a command-line tool prints"
 )]
 
+mod bare;
+mod bodies;
 mod connection;
 mod floor;
 mod idle;
+mod keys;
 mod limits;
 mod load;
 mod many;
+mod others;
 mod process;
 mod report;
 mod run;
@@ -33,8 +37,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load Keystead and the floor in turn, and print the table and the targets
+    /// Load Keystead, beside the floor and by itself, and print the tables and the targets
     Run(run::Args),
+    /// Create RSA keys while prepared ones last and when none is left
+    Keys(keys::Args),
     /// Measure start-up time and idle memory only
     Idle(idle::Args),
     /// Fill a store with keys; measure start-up and a page of ListKeys
@@ -46,6 +52,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => on_runtime(run::run(&args)),
+        Command::Keys(args) => on_runtime(keys::run(&args)),
         Command::Idle(args) => on_runtime(idle::run(&args)),
         Command::Many(args) => on_runtime(many::run(&args)),
         Command::Floor(args) => floor::run(&args),

@@ -78,6 +78,25 @@ impl Server {
         ))
     }
 
+    /// Waits until no thread of lowered priority has work: those make RSA keys ahead.
+    ///
+    /// # Errors
+    /// When that takes longer than [`limits::PREPARING_MAX`].
+    pub(crate) async fn rested(&self) -> io::Result<()> {
+        let begin = Instant::now();
+        tokio::time::sleep(limits::PREPARING_BEGINS).await;
+        let mut quiet = 0;
+        while quiet < limits::PREPARING_QUIET {
+            if begin.elapsed() > limits::PREPARING_MAX {
+                return Err(io::Error::other("keys are still being made"));
+            }
+            let busy = family(self.child.id()).into_iter().any(has_patient_work);
+            quiet = if busy { 0 } else { quiet + 1 };
+            tokio::time::sleep(limits::PREPARING_PAUSE).await;
+        }
+        Ok(())
+    }
+
     /// Memory of the process (first) and of each descendant.
     pub(crate) fn memory(&self) -> Vec<Memory> {
         family(self.child.id()).into_iter().map(memory).collect()
@@ -143,6 +162,23 @@ fn ticks(stat: &str) -> io::Result<u64> {
     }
 }
 
+/// True when a thread of the process with a lowered priority runs or could.
+fn has_patient_work(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let stat = |task: fs::DirEntry| fs::read_to_string(task.path().join("stat")).ok();
+    let mut stats = tasks.into_iter().flatten().flatten().filter_map(stat);
+    stats.any(|stat| is_patient_work(&stat))
+}
+
+/// Of a line of `/proc/<pid>/task/<tid>/stat`: state (field 3) running, and nice (field 19) above 0.
+fn is_patient_work(stat: &str) -> bool {
+    let after = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    let mut fields = after.unwrap_or_default().split(' ');
+    let running = fields.next() == Some("R");
+    let nice = fields.nth(15).and_then(|nice| nice.parse::<i32>().ok());
+    running && nice.is_some_and(|nice| nice > 0)
+}
+
 fn memory(pid: u32) -> Memory {
     let read = |file: &str, field: &str| {
         let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -167,6 +203,17 @@ mod tests {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 100 0 0 0 31 11 0 0 20 0 3 0 5 0 0";
         assert_eq!(ticks(stat).unwrap(), 42);
         assert!(ticks("nonsense").is_err());
+    }
+
+    #[test]
+    fn patient_work_is_running_and_nice() {
+        let stat = |state, nice| {
+            format!("7 (a) b) {state} 1 7 7 0 -1 4194560 100 0 0 0 31 11 0 0 39 {nice} 3 0 5 0 0")
+        };
+        assert!(is_patient_work(&stat("R", 19)));
+        assert!(!is_patient_work(&stat("R", 0)));
+        assert!(!is_patient_work(&stat("S", 19)));
+        assert!(!is_patient_work("nonsense"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::process::Server;
 use crate::report::{self, Point};
 use crate::signer::Signer;
 use crate::workload::{Caller, Operation, Sample, Workload};
-use crate::{idle, limits};
+use crate::{bodies, idle, limits, others};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Two seconds per point and one round
     #[arg(long)]
     quick: bool,
+    /// Only these operations, by the API's names; all others are left out
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Runtimes of the bare server: as many as Keystead's front end and HSM lane have threads
     #[arg(long, default_value_t = 2)]
     floor_workers: usize,
@@ -46,11 +49,21 @@ pub(crate) struct Args {
 /// When a server does not start, a request fails, or a required target is missed.
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
+    let known = [&Operation::SYMMETRIC[..], &Operation::OTHERS].concat();
+    let is_known = |name: &&String| {
+        known
+            .iter()
+            .any(|one| name.eq_ignore_ascii_case(one.name()))
+    };
+    if let Some(name) = args.only.iter().find(|name| !is_known(name)) {
+        return Err(io::Error::other(format!("{name} is not measured")));
+    }
     let keystead = start_keystead(&args.keystead, folder.path(), &args.dev).await?;
     idle::print(&keystead).await;
     let mut caller = Caller::open(&keystead.address, signer()).await?;
     let mut points = Vec::new();
-    for (operation, workload) in caller.prepare().await? {
+    for operation in args.chosen(&Operation::SYMMETRIC) {
+        let workload = bodies::prepare(&mut caller, operation).await?;
         let sample = match workload.bodies.first() {
             Some(body) => caller.call(&workload.target, body).await?,
             None => return Err(io::Error::other("a workload without bodies")),
@@ -66,8 +79,22 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
             points.push(point);
         }
     }
+    let chosen = args.chosen(&Operation::OTHERS);
+    let shape = shape(args, limits::OTHERS_CONNECTIONS);
+    let others = others::run(&chosen, shape, &mut caller, &keystead).await?;
     println!("\n{}", report::table(&points));
-    judge(&points, args.require_targets)
+    println!("{}", others::table(&others));
+    judge(&points, &others, args.require_targets)
+}
+
+impl Args {
+    fn chosen(&self, all: &[Operation]) -> Vec<Operation> {
+        let named = |operation: &&Operation| {
+            let is_it = |name: &String| name.eq_ignore_ascii_case(operation.name());
+            self.only.is_empty() || self.only.iter().any(is_it)
+        };
+        all.iter().filter(named).copied().collect()
+    }
 }
 
 /// The development server's own credentials and Region.
@@ -154,7 +181,7 @@ async fn measure(
     Ok(point)
 }
 
-fn judge(points: &[Point], require_targets: bool) -> io::Result<()> {
+fn judge(points: &[Point], others: &[others::Alone], require_targets: bool) -> io::Result<()> {
     let mut missed = false;
     for verdict in points.iter().flat_map(Point::verdicts) {
         missed |= !verdict.holds;
@@ -166,7 +193,8 @@ fn judge(points: &[Point], require_targets: bool) -> io::Result<()> {
     }
     let all = points
         .iter()
-        .flat_map(|point| [&point.floor, &point.keystead]);
+        .flat_map(|point| [&point.floor, &point.keystead])
+        .chain(others.iter().map(|alone| &alone.counts));
     if let Some(error) = all.clone().find_map(|counts| counts.first_error.as_ref()) {
         let bad: u64 = all.map(|counts| counts.bad).sum();
         return Err(io::Error::other(format!(

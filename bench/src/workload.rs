@@ -1,11 +1,43 @@
-//! The requests: bodies of each measured operation, ready to send again and again.
+//! What is measured, and a client for single calls.
 
 use crate::connection::Connection;
-use crate::limits;
 use crate::signer::Signer;
 use serde_json::Value;
 use std::io;
 use time::OffsetDateTime;
+
+/// An algorithm whose signatures are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signing {
+    Rsa2048,
+    Rsa4096,
+    P256,
+    Ed25519,
+    MlDsa65,
+}
+
+impl Signing {
+    /// The API's name of the key spec.
+    pub(crate) fn spec(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA_2048",
+            Self::Rsa4096 => "RSA_4096",
+            Self::P256 => "ECC_NIST_P256",
+            Self::Ed25519 => "ECC_NIST_EDWARDS25519",
+            Self::MlDsa65 => "ML_DSA_65",
+        }
+    }
+
+    /// The API's name of the algorithm.
+    pub(crate) fn algorithm(self) -> &'static str {
+        match self {
+            Self::Rsa2048 | Self::Rsa4096 => "RSASSA_PSS_SHA_256",
+            Self::P256 => "ECDSA_SHA_256",
+            Self::Ed25519 => "ED25519_SHA_512",
+            Self::MlDsa65 => "ML_DSA_SHAKE_256",
+        }
+    }
+}
 
 /// A measured operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +45,32 @@ pub(crate) enum Operation {
     Encrypt,
     Decrypt,
     GenerateDataKey,
+    Sign(Signing),
+    Verify(Signing),
+    GenerateMac,
+    DeriveSharedSecret,
+    Encapsulate,
+    GenerateDataKeyPair,
 }
 
 impl Operation {
-    /// In the order of measuring.
-    pub(crate) const ALL: [Self; 3] = [Self::Encrypt, Self::Decrypt, Self::GenerateDataKey];
+    /// Those that are measured beside the floor, in the order of measuring.
+    pub(crate) const SYMMETRIC: [Self; 3] = [Self::Encrypt, Self::Decrypt, Self::GenerateDataKey];
+
+    /// Those that are measured by themselves, in the order of measuring.
+    pub(crate) const OTHERS: [Self; 11] = [
+        Self::Sign(Signing::Rsa2048),
+        Self::Sign(Signing::Rsa4096),
+        Self::Sign(Signing::P256),
+        Self::Sign(Signing::Ed25519),
+        Self::Sign(Signing::MlDsa65),
+        Self::Verify(Signing::Rsa2048),
+        Self::Verify(Signing::P256),
+        Self::GenerateMac,
+        Self::DeriveSharedSecret,
+        Self::Encapsulate,
+        Self::GenerateDataKeyPair,
+    ];
 
     /// The API's name.
     pub(crate) fn name(self) -> &'static str {
@@ -25,6 +78,24 @@ impl Operation {
             Self::Encrypt => "Encrypt",
             Self::Decrypt => "Decrypt",
             Self::GenerateDataKey => "GenerateDataKey",
+            Self::Sign(_) => "Sign",
+            Self::Verify(_) => "Verify",
+            Self::GenerateMac => "GenerateMac",
+            Self::DeriveSharedSecret => "DeriveSharedSecret",
+            Self::Encapsulate => "Encapsulate",
+            Self::GenerateDataKeyPair => "GenerateDataKeyPair",
+        }
+    }
+
+    /// The key spec that is asked for.
+    pub(crate) fn spec(self) -> &'static str {
+        match self {
+            Self::Encrypt | Self::Decrypt => "SYMMETRIC_DEFAULT",
+            Self::GenerateDataKey => "AES_256",
+            Self::Sign(signing) | Self::Verify(signing) => signing.spec(),
+            Self::GenerateMac => "HMAC_256",
+            Self::DeriveSharedSecret | Self::GenerateDataKeyPair => "ECC_NIST_P256",
+            Self::Encapsulate => "ML_KEM_768",
         }
     }
 }
@@ -89,56 +160,13 @@ impl Caller {
             body: text,
         })
     }
-
-    /// Creates a symmetric key and the bodies of all operations with it.
-    ///
-    /// # Errors
-    /// When a call fails or an answer lacks a member.
-    pub(crate) async fn prepare(&mut self) -> io::Result<Vec<(Operation, Workload)>> {
-        let created = self.call("TrentService.CreateKey", "{}").await?;
-        let key = member(&created, &["KeyMetadata", "KeyId"])?;
-        let encrypt = encrypt_bodies(&key);
-        let mut decrypt = Vec::new();
-        for body in &encrypt {
-            let sealed = self.call("TrentService.Encrypt", body).await?;
-            let blob = member(&sealed, &["CiphertextBlob"])?;
-            decrypt.push(format!(r#"{{"CiphertextBlob":"{blob}",{CONTEXT}}}"#));
-        }
-        let data_key = format!(r#"{{"KeyId":"{key}","KeySpec":"AES_256",{CONTEXT}}}"#);
-        let bodies = |operation| match operation {
-            Operation::Encrypt => encrypt.clone(),
-            Operation::Decrypt => decrypt.clone(),
-            Operation::GenerateDataKey => vec![data_key.clone()],
-        };
-        let workload = |operation: Operation| {
-            let target = format!("TrentService.{}", operation.name());
-            (
-                operation,
-                Workload {
-                    target,
-                    bodies: bodies(operation),
-                },
-            )
-        };
-        Ok(Operation::ALL.map(workload).into())
-    }
 }
 
-/// The encryption context of every request: what an SDK's envelope encryption would send.
-const CONTEXT: &str = r#""EncryptionContext":{"tenant":"bench","purpose":"load"}"#;
-
-/// Bodies with different plaintexts, so that nothing can be remembered from one to the next.
-fn encrypt_bodies(key: &str) -> Vec<String> {
-    let plaintexts = (0..=u8::MAX).take(limits::CIPHERTEXTS).map(|first| {
-        let bytes = [first; limits::PLAINTEXT_BYTES];
-        base64_simd::STANDARD.encode_to_string(bytes)
-    });
-    plaintexts
-        .map(|plaintext| format!(r#"{{"KeyId":"{key}","Plaintext":"{plaintext}",{CONTEXT}}}"#))
-        .collect()
-}
-
-fn member(sample: &Sample, path: &[&str]) -> io::Result<String> {
+/// A text member of an answer.
+///
+/// # Errors
+/// When the answer is not JSON or lacks the member.
+pub(crate) fn member(sample: &Sample, path: &[&str]) -> io::Result<String> {
     let document: Value = serde_json::from_str(&sample.body)?;
     let found = path
         .iter()
@@ -150,17 +178,6 @@ fn member(sample: &Sample, path: &[&str]) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn encrypt_bodies_differ_and_are_json() {
-        let mut bodies = encrypt_bodies("k");
-        for body in &bodies {
-            let value: Value = serde_json::from_str(body).unwrap();
-            assert_eq!(value["EncryptionContext"]["tenant"], "bench");
-        }
-        bodies.dedup();
-        assert_eq!(bodies.len(), limits::CIPHERTEXTS);
-    }
 
     #[test]
     fn members_are_found_by_path() {
