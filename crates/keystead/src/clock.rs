@@ -39,8 +39,9 @@ impl Entropy for SystemEntropy {
                 draw(stock);
                 *used = 0;
             }
-            let taken = stock.iter().skip(*used).take(out.len());
-            out.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
+            if let Some(taken) = stock.get(*used..*used + out.len()) {
+                out.copy_from_slice(taken);
+            }
             *used += out.len();
         });
     }

@@ -6,19 +6,19 @@ use crate::{AccountId, AliasName, KeyId, Region};
 
 /// The partition that a Region belongs to. Source: botocore `partitions.json`, Region patterns.
 pub fn partition_of(region: &Region) -> &'static str {
-    const PREFIXES: [(&str, &str); 7] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("eusc-", "aws-eusc"),
-        ("us-isob-", "aws-iso-b"),
-        ("us-iso-", "aws-iso"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("us-isof-", "aws-iso-f"),
-    ];
-    let found = PREFIXES
-        .iter()
-        .find(|(prefix, _)| region.as_str().starts_with(prefix));
-    found.map_or("aws", |(_, partition)| partition)
+    match region.as_str().as_bytes() {
+        [b'c', b'n', b'-', ..] => "aws-cn",
+        [b'u', b's', b'-', rest @ ..] => match rest {
+            [b'g', b'o', b'v', b'-', ..] => "aws-us-gov",
+            [b'i', b's', b'o', b'b', b'-', ..] => "aws-iso-b",
+            [b'i', b's', b'o', b'f', b'-', ..] => "aws-iso-f",
+            [b'i', b's', b'o', b'-', ..] => "aws-iso",
+            _ => "aws",
+        },
+        [b'e', b'u', b's', b'c', b'-', ..] => "aws-eusc",
+        [b'e', b'u', b'-', b'i', b's', b'o', b'e', b'-', ..] => "aws-iso-e",
+        _ => "aws",
+    }
 }
 
 /// `arn:<partition>:kms:<region>:<account>:key/<key id>`.
@@ -39,12 +39,32 @@ impl fmt::Display for KeyArn {
             account,
             key_id,
         } = self;
-        write!(
-            f,
-            "arn:{}:kms:{region}:{account}:key/{key_id}",
-            partition_of(region)
-        )
+        write_kms_prefix(f, region, *account)?;
+        f.write_str("key/")?;
+        f.write_str(key_id.as_str())
     }
+}
+
+/// Writes `arn:<partition>:kms:<region>:<account>:`, piece by piece: every answer has one, and
+/// `write!` takes several times as long.
+fn write_kms_prefix(
+    f: &mut fmt::Formatter<'_>,
+    region: &Region,
+    account: AccountId,
+) -> fmt::Result {
+    let account = account.as_str();
+    for piece in [
+        "arn:",
+        partition_of(region),
+        ":kms:",
+        region.as_str(),
+        ":",
+        account,
+        ":",
+    ] {
+        f.write_str(piece)?;
+    }
+    Ok(())
 }
 
 /// `arn:<partition>:kms:<region>:<account>:alias/<name>`.
@@ -65,11 +85,8 @@ impl fmt::Display for AliasArn {
             account,
             name,
         } = self;
-        write!(
-            f,
-            "arn:{}:kms:{region}:{account}:{name}",
-            partition_of(region)
-        )
+        write_kms_prefix(f, region, *account)?;
+        f.write_str(name.as_str())
     }
 }
 
@@ -164,6 +181,23 @@ mod tests {
             KeyReference::parse("alias/x"),
             Ok(KeyReference::Alias(_))
         ));
+    }
+
+    #[test]
+    fn partitions_follow_the_region() {
+        for (region, partition) in [
+            ("eu-central-1", "aws"),
+            ("us-east-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("us-iso-east-1", "aws-iso"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+        ] {
+            assert_eq!(partition_of(&Region::parse(region).unwrap()), partition);
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl AccountId {
         }
     }
 
+    /// The twelve ASCII digits.
+    pub fn as_bytes(&self) -> &[u8; 12] {
+        &self.0
+    }
+
     /// The twelve digits.
     pub fn as_str(&self) -> &str {
         ascii(&self.0)
@@ -90,18 +95,19 @@ impl Region {
 pub struct KeyId([u8; 36]);
 
 impl KeyId {
+    /// How the id of a multi-Region key begins.
+    const MULTI_REGION: &'static [u8] = b"mrk-";
+
     /// Takes one of the two forms, lower case only.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         const WHY: InvalidId = InvalidId("a key id is a UUID or mrk- and 32 hex digits");
         let bytes: [u8; 36] = text.as_bytes().try_into().map_err(|_| WHY)?;
-        let hex = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
-        let good = match bytes.strip_prefix(b"mrk-") {
-            Some(rest) => rest.iter().all(hex),
-            None => bytes.iter().enumerate().all(|(at, b)| match at {
-                8 | 13 | 18 | 23 => *b == b'-',
-                _ => hex(b),
-            }),
-        };
+        let framed = bytes.starts_with(Self::MULTI_REGION)
+            || [bytes[8], bytes[13], bytes[18], bytes[23]] == [b'-'; 4];
+        // Without branches, so that many digits are looked at together.
+        let hex = |b: u8| (b.wrapping_sub(b'0') < 10) | (b.wrapping_sub(b'a') < 6);
+        let digits = Self(bytes).digits();
+        let good = framed & digits.into_iter().fold(true, |good, b| good & hex(b));
         if good { Ok(Self(bytes)) } else { Err(WHY) }
     }
 
@@ -112,15 +118,53 @@ impl KeyId {
 
     /// Makes a multi-Region key id, `mrk-` and 32 hex digits, of 16 random bytes.
     pub fn multi_region_from_random(random: [u8; 16]) -> Self {
+        Self::multi_region_from_bytes(random)
+    }
+
+    /// The single-Region key id whose 32 digits these bytes are; of any UUID version.
+    pub fn single_region_from_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid(bytes))
+    }
+
+    /// The multi-Region key id whose 32 digits these bytes are.
+    pub fn multi_region_from_bytes(bytes: [u8; 16]) -> Self {
         let mut id = *b"mrk-00000000000000000000000000000000";
-        let digits = random.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        for (place, digit) in id.iter_mut().skip(4).zip(digits) {
-            *place = match digit {
-                0..=9 => b'0' + digit,
-                _ => b'a' + digit - 10,
-            };
+        let digits = hex_digits(bytes);
+        for (place, digit) in id.iter_mut().skip(4).zip(digits.as_flattened()) {
+            *place = *digit;
         }
         Self(id)
+    }
+
+    /// The bytes that the 32 digits spell. Together with [`Self::is_multi_region`] they are the id.
+    pub fn to_bytes(&self) -> [u8; 16] {
+        // Without branches, so that many digits are taken at once: '0' is 0x30, 'a' is 0x61.
+        let values = self.digits().map(|digit| (digit & 0x0f) + 9 * (digit >> 6));
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+            *byte = pair[0] << 4 | pair[1];
+        }
+        bytes
+    }
+
+    /// The 32 places of digits.
+    fn digits(&self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        if self.is_multi_region() {
+            digits.copy_from_slice(&self.0[4..]);
+        } else {
+            digits[..8].copy_from_slice(&self.0[..8]);
+            digits[8..12].copy_from_slice(&self.0[9..13]);
+            digits[12..16].copy_from_slice(&self.0[14..18]);
+            digits[16..20].copy_from_slice(&self.0[19..23]);
+            digits[20..].copy_from_slice(&self.0[24..]);
+        }
+        digits
+    }
+
+    /// The 36 ASCII characters of the text form.
+    pub fn as_bytes(&self) -> &[u8; 36] {
+        &self.0
     }
 
     /// The text form.
@@ -130,7 +174,7 @@ impl KeyId {
 
     /// True for `mrk-…`.
     pub fn is_multi_region(&self) -> bool {
-        self.0.starts_with(b"mrk-")
+        self.0.starts_with(Self::MULTI_REGION)
     }
 }
 
@@ -150,6 +194,11 @@ impl RequestId {
     /// Makes a UUID version 4 of 16 random bytes.
     pub fn from_random(random: [u8; 16]) -> Self {
         Self(uuid_v4(random))
+    }
+
+    /// The 36 ASCII characters of the text form.
+    pub fn as_bytes(&self) -> &[u8; 36] {
+        &self.0
     }
 
     /// The text form.
@@ -222,28 +271,29 @@ impl Hex32 {
     }
 }
 
-/// The two lower-case hex digits of a byte.
-fn hex_pair(byte: u8) -> [u8; 2] {
-    let digit = |nibble: u8| {
-        if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + nibble - 10
-        }
-    };
-    [digit(byte >> 4), digit(byte & 0x0f)]
+/// The two lower-case hex digits of each byte. Without branches or tables, so that many are made
+/// at once.
+fn hex_digits<const N: usize>(bytes: [u8; N]) -> [[u8; 2]; N] {
+    let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'0' - 10);
+    bytes.map(|byte| [digit(byte >> 4), digit(byte & 0x0f)])
 }
 
 fn uuid_v4(mut random: [u8; 16]) -> [u8; 36] {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
+    uuid(random)
+}
+
+#[expect(clippy::indexing_slicing, reason = "constant ranges inside two arrays")]
+fn uuid(bytes: [u8; 16]) -> [u8; 36] {
+    let pairs = hex_digits(bytes);
+    let digits = pairs.as_flattened();
     let mut text = [b'-'; 36];
-    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
-    for (at, digit) in places.zip(random.into_iter().flat_map(hex_pair)) {
-        if let Some(place) = text.get_mut(at) {
-            *place = digit;
-        }
-    }
+    text[..8].copy_from_slice(&digits[..8]);
+    text[9..13].copy_from_slice(&digits[8..12]);
+    text[14..18].copy_from_slice(&digits[12..16]);
+    text[19..23].copy_from_slice(&digits[16..20]);
+    text[24..].copy_from_slice(&digits[20..]);
     text
 }
 
@@ -254,11 +304,7 @@ fn ascii(bytes: &[u8]) -> &str {
 
 impl fmt::Display for Hex32 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&hex_pair(byte));
-        }
-        f.write_str(ascii(&text))
+        f.write_str(ascii(hex_digits(self.0).as_flattened()))
     }
 }
 
@@ -353,6 +399,41 @@ mod tests {
         let made = KeyId::from_random([0xff; 16]);
         assert_eq!(made.as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_eq!(KeyId::parse(made.as_str()), Ok(made));
+    }
+
+    #[test]
+    fn every_place_of_a_key_id_is_checked() {
+        let forms = [
+            *b"01234567-89ab-cdef-0123-456789abcdef",
+            *b"mrk-0123456789abcdef0123456789abcdef",
+        ];
+        for form in forms {
+            let good = |id: &[u8; 36], at: usize| match (id.starts_with(b"mrk-"), at) {
+                (true, 0..4) => id.starts_with(b"mrk-"),
+                (false, 8 | 13 | 18 | 23) => id[at] == b'-',
+                _ => matches!(id[at], b'0'..=b'9' | b'a'..=b'f'),
+            };
+            for (at, byte) in (0..36).flat_map(|at| (0..128).map(move |byte| (at, byte))) {
+                let mut id = form;
+                id[at] = byte;
+                let wanted = (0..36).all(|at| good(&id, at));
+                let parsed = KeyId::parse(std::str::from_utf8(&id).unwrap());
+                assert_eq!(parsed.is_ok(), wanted, "{at} {byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn key_ids_are_their_bytes() {
+        let bytes = std::array::from_fn(|at| u8::try_from(at * 17 + 3 * (at % 5)).unwrap_or(0xff));
+        let single = KeyId::single_region_from_bytes(bytes);
+        let multi = KeyId::multi_region_from_bytes(bytes);
+        for id in [single, multi] {
+            assert_eq!(KeyId::parse(id.as_str()), Ok(id));
+            assert_eq!(id.to_bytes(), bytes);
+            assert_eq!(id.as_bytes(), id.as_str().as_bytes());
+        }
+        assert_eq!(multi.as_str()[4..], single.as_str().replace('-', ""));
     }
 
     #[test]

@@ -77,27 +77,14 @@ const KEY_ID_MRK: u8 = 1;
 
 /// Writes the form of a key id and its 32 hex digits as 16 bytes.
 pub(crate) fn put_key_id(out: &mut impl Sink, key_id: &KeyId) {
-    let text = key_id.as_str();
-    let (form, digits) = match text.strip_prefix("mrk-") {
-        Some(digits) => (KEY_ID_MRK, digits),
-        None => (KEY_ID_UUID, text),
+    let form = if key_id.is_multi_region() {
+        KEY_ID_MRK
+    } else {
+        KEY_ID_UUID
     };
-    let mut raw = [0_u8; 17];
-    let nibbles = digits
-        .bytes()
-        .filter(|b| *b != b'-')
-        .map(|digit| match digit {
-            b'0'..=b'9' => digit - b'0',
-            _ => digit.wrapping_sub(b'a').wrapping_add(10) & 0x0f,
-        });
-    for (at, nibble) in nibbles.enumerate() {
-        if let Some(byte) = raw.get_mut(1 + at / 2) {
-            *byte = *byte << 4 | nibble;
-        }
-    }
-    if let Some(first) = raw.first_mut() {
-        *first = form;
-    }
+    let mut raw = [form; 17];
+    let (_, digits) = raw.split_at_mut(1);
+    digits.copy_from_slice(&key_id.to_bytes());
     out.put(&raw);
 }
 
@@ -195,30 +182,12 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn key_id(&mut self) -> Result<KeyId, ProtocolError> {
         let form = self.u8()?;
-        let raw: [u8; 16] = self.array()?;
-        let mut text = [b'-'; 36];
-        let places = match form {
-            KEY_ID_UUID => UUID_DIGITS,
-            KEY_ID_MRK => {
-                for (place, letter) in text.iter_mut().zip(b"mrk-") {
-                    *place = *letter;
-                }
-                MRK_DIGITS
-            }
-            _ => return Err(ProtocolError::UnknownValue),
-        };
-        let nibbles = raw.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-        for (at, nibble) in places.iter().zip(nibbles) {
-            if let Some(place) = text.get_mut(usize::from(*at)) {
-                *place = if nibble < 10 {
-                    b'0' + nibble
-                } else {
-                    b'a' + nibble - 10
-                };
-            }
+        let bytes = self.array()?;
+        match form {
+            KEY_ID_UUID => Ok(KeyId::single_region_from_bytes(bytes)),
+            KEY_ID_MRK => Ok(KeyId::multi_region_from_bytes(bytes)),
+            _ => Err(ProtocolError::UnknownValue),
         }
-        let text = std::str::from_utf8(&text).map_err(|_| ProtocolError::UnknownValue)?;
-        KeyId::parse(text).map_err(|_| ProtocolError::UnknownValue)
     }
 
     pub(crate) fn hex32(&mut self) -> Result<Hex32, ProtocolError> {
@@ -239,17 +208,6 @@ impl<'a> Reader<'a> {
 pub(super) fn read_plaintext(reader: &mut Reader<'_>) -> Result<Plaintext, ProtocolError> {
     Ok(Plaintext::new(reader.bytes(FIELD_MAX_BYTES)?.to_vec()))
 }
-
-/// Places of the hex digits in a UUID's text.
-const UUID_DIGITS: [u8; 32] = [
-    0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29,
-    30, 31, 32, 33, 34, 35,
-];
-/// Places of the hex digits in the text of a Multi-Region key id.
-const MRK_DIGITS: [u8; 32] = [
-    4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
-    29, 30, 31, 32, 33, 34, 35,
-];
 
 thread_local! {
     /// The Region that this thread decoded last: a server has few, and sharing its text saves an
