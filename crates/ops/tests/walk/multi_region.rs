@@ -388,6 +388,44 @@ async fn a_handover_takes_along_what_was_not_everywhere_yet() {
     }
 }
 
+#[tokio::test]
+async fn what_a_set_shares_rests_while_the_role_moves() {
+    let mut atlas = Atlas::new();
+    let (arn, id) = atlas.set(2).await;
+    let deed = begin(&atlas, &arn, Deed::Move);
+    atlas.killed_after(1, deed).await;
+    atlas.restart();
+    let home = &atlas.worlds[0];
+    assert_eq!(state(home, &arn).await, "Updating");
+    let updating = format!("KMSInvalidStateException: {arn} is updating.");
+    for (operation, sent) in [
+        ("EnableKeyRotation", json!({"KeyId": arn})),
+        ("DisableKeyRotation", json!({"KeyId": arn})),
+        ("RotateKeyOnDemand", json!({"KeyId": arn})),
+        ("DisableKey", json!({"KeyId": arn})),
+        ("ScheduleKeyDeletion", json!({"KeyId": arn})),
+        (
+            "ReplicateKey",
+            json!({"KeyId": arn, "ReplicaRegion": PLACES[2]}),
+        ),
+        (
+            "UpdatePrimaryRegion",
+            json!({"KeyId": arn, "PrimaryRegion": PLACES[2]}),
+        ),
+    ] {
+        assert_eq!(
+            home.call(operation, sent).await.text(),
+            updating,
+            "{operation}"
+        );
+    }
+    let blob = home.encrypt(&arn, "x").await;
+    atlas.settle().await;
+    atlas.check_rest(id).await;
+    atlas.opens_everywhere(id, &blob, "x").await;
+    rotate(&atlas.worlds[1], id.as_str()).await.ok();
+}
+
 /// One of many tasks that use a set at the same time, all over the world.
 async fn busy(atlas: &Atlas, id: &str, task: u64, salt: u64) -> Vec<(String, String)> {
     let dice = Seeded::new(salt * 100 + task);
