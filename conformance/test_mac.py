@@ -1,14 +1,17 @@
 """GenerateMac and VerifyMac. reference/crypto.md, reference/api.md.
 
-The keys never leave the server, so that the MAC is HMAC itself shows only with imported key
-material; here: length, determinism, and that nothing else verifies.
+Keys that the server makes never leave it: that a MAC is HMAC itself shows with imported ones.
 """
+
+import hmac
+import os
 
 import pytest
 
 from harness import texts
 from harness.caller import unb64
-from key_specs import ALL, HMAC, MAC, Ring, for_others, in_wrong_states
+from imported_keys import imported
+from key_specs import ALL, HMAC, MAC, Ring, for_others, hash_name, in_wrong_states
 
 PAIRS = [(kind.spec, kind.algorithms[0]) for kind in HMAC]
 SIZES = {"HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
@@ -47,6 +50,18 @@ def test_outputs(ring, spec, algorithm):
     assert len(mac) == SIZES[spec]
     out = ring.caller.ok("VerifyMac", members, Message=MESSAGE, Mac=mac)
     assert out == {"KeyId": arn, "MacValid": True, "MacAlgorithm": algorithm}
+
+
+@pytest.mark.parametrize("spec, algorithm", PAIRS)
+def test_a_mac_is_hmac(caller, spec, algorithm):
+    for size in {SIZES[spec], 64, 65, 128}:  # material of the spec's length to 1024 bits
+        material = os.urandom(size)
+        key = imported(caller, spec, MAC, material)
+        for message in (b"m", MESSAGE * 30, bytes(4096)):
+            expected = hmac.digest(material, message, hash_name(algorithm))
+            members = {"KeyId": key, "MacAlgorithm": algorithm, "Message": message}
+            assert unb64(caller.ok("GenerateMac", members)["Mac"]) == expected
+            assert caller.ok("VerifyMac", members, Mac=expected)["MacValid"] is True
 
 
 @pytest.mark.parametrize("spec, algorithm", PAIRS)

@@ -5,15 +5,18 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
+from cryptography.hazmat.primitives.hashes import SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from harness import texts
 from harness.caller import unb64
-from independent import ORDERS, message_of, mu, openssl, verifies
+from imported_keys import imported, pkcs8
+from independent import CURVES, ORDERS, hash_of, message_of, mu, openssl, verifies
 from key_specs import (
     AGREE,
     ALL,
@@ -408,6 +411,105 @@ def test_rsa_signatures_are_below_the_modulus(ring, algorithm):
         if raised.bit_length() <= 2048:
             signer.refuses(raised.to_bytes(256, "big"), message)
             break
+
+
+# Signatures that others made, with imported keys.
+
+
+@pytest.fixture(scope="module")
+def rsa_key(ring):
+    """An RSA key that is known here, and the id of the KMS key that holds it."""
+    key = rsa.generate_private_key(65537, 2048)
+    return key, imported(ring.caller, "RSA_2048", SIGN, pkcs8(key))
+
+
+def verify(ring, key, algorithm, signature, message=MESSAGE):
+    """The server's answer."""
+    members = {"KeyId": key, "SigningAlgorithm": algorithm, "Message": message}
+    return ring.caller.call("Verify", members, Signature=signature)
+
+
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_pss_salts_have_the_length_of_the_digest(ring, rsa_key, bits):
+    key, key_id = rsa_key
+    algorithm, other = f"RSASSA_PSS_SHA_{bits}", {256: 384, 384: 512, 512: 256}[bits]
+    digest, size = hash_of(algorithm), bits // 8
+    limit = 256 - 2 - size
+    for salt in (0, 20, size - 1, size, size + 1, limit):
+        scheme = padding.PSS(padding.MGF1(digest), salt_length=salt)
+        answer = verify(ring, key_id, algorithm, key.sign(MESSAGE, scheme, digest))
+        expected = None if salt == size else "KMSInvalidSignatureException"
+        assert answer.code == expected, (salt, answer.raw)
+    mask = padding.MGF1(hash_of(f"SHA_{other}"))
+    signature = key.sign(MESSAGE, padding.PSS(mask, salt_length=size), digest)
+    assert verify(ring, key_id, algorithm, signature).code == "KMSInvalidSignatureException"
+
+
+@pytest.mark.parametrize("bits", [256, 384, 512])
+def test_pkcs1_signatures_are_exact(ring, rsa_key, bits):
+    key, key_id = rsa_key
+    algorithm = f"RSASSA_PKCS1_V1_5_SHA_{bits}"
+    good = key.sign(MESSAGE, padding.PKCS1v15(), hash_of(algorithm))
+    members = {"KeyId": key_id, "SigningAlgorithm": algorithm, "Message": MESSAGE}
+    assert unb64(ring.caller.ok("Sign", members)["Signature"]) == good
+    assert verify(ring, key_id, algorithm, good).code is None
+    numbers = key.private_numbers()
+
+    def raw(block):
+        number = int.from_bytes(block.rjust(256, b"\0"), "big")
+        return pow(number, numbers.d, numbers.public_numbers.n).to_bytes(256, "big")
+
+    digest = hashlib.new(f"sha{bits}", MESSAGE).digest()
+    oid = bytes.fromhex("06096086480165030402") + {256: b"\1", 384: b"\2", 512: b"\3"}[bits]
+
+    def info(parameters=b"\x05\0", tail=b"", hashed=digest):
+        head = b"\x30" + bytes([len(oid + parameters)]) + oid + parameters
+        body = head + b"\x04" + bytes([len(hashed)]) + hashed + tail
+        return b"\x30" + bytes([len(body)]) + body
+
+    def block(what, pad=None, kind=b"\1", after=b"", filler=b"\xff"):
+        pad = 253 - len(what + after) if pad is None else pad
+        return (b"\0" + kind + filler * pad + b"\0" + what + after).ljust(256, b"\x55")
+
+    assert raw(block(info())) == good
+    forged = {
+        "no NULL": block(info(parameters=b"")),
+        "other parameters": block(info(parameters=b"\x04\0")),
+        "no DigestInfo": block(digest),
+        "something behind it": block(info(), pad=8),
+        "something inside it": block(info(tail=b"\x05\0")),
+        "short padding": b"\0\1" + b"\xff" * 8 + b"\0" + info(),
+        "no padding": b"\0\1\0" + info(),
+        "block type 0": block(info(), kind=b"\0", filler=b"\0"),
+        "block type 2": block(info(), kind=b"\2"),
+        "padding of other bytes": block(info(), filler=b"\xfe"),
+        "another digest": block(info(hashed=bytes(len(digest)))),
+        "a shorter digest": block(info(hashed=digest[:-1])),
+    }
+    for what, bad in forged.items():
+        answer = verify(ring, key_id, algorithm, raw(bad))
+        assert (answer.code, answer.message) == ("KMSInvalidSignatureException", None), what
+
+
+def test_elliptic_signatures_that_others_made(ring):
+    for spec, curve in CURVES.items():
+        algorithm, key = dict(pairs(SIGN))[spec], ec.generate_private_key(curve)
+        key_id = imported(ring.caller, spec, SIGN, pkcs8(key))
+        for index in range(5):
+            signature = key.sign(f"{index}".encode(), ec.ECDSA(hash_of(algorithm)))
+            assert verify(ring, key_id, algorithm, signature, f"{index}".encode()).code is None
+            assert verify(ring, key_id, algorithm, signature).code == "KMSInvalidSignatureException"
+        other = ec.ECDSA(SHA384() if algorithm.endswith("512") else SHA512())
+        signature = key.sign(MESSAGE, other)
+        assert verify(ring, key_id, algorithm, signature).code == "KMSInvalidSignatureException"
+
+
+def test_ed25519_signatures_are_exact(ring):
+    key = ed25519.Ed25519PrivateKey.generate()
+    key_id = imported(ring.caller, "ECC_NIST_EDWARDS25519", SIGN, pkcs8(key))
+    members = {"KeyId": key_id, "SigningAlgorithm": ED25519, "Message": MESSAGE}
+    assert unb64(ring.caller.ok("Sign", members)["Signature"]) == key.sign(MESSAGE)
+    assert verify(ring, key_id, ED25519, key.sign(MESSAGE)).code is None
 
 
 # The `openssl` program, as AWS's guides use it.
