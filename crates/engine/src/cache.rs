@@ -3,8 +3,12 @@
 //! what it changes is kept.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{PoisonError, RwLock};
+
+// Keyed at random, as callers choose some of what is hashed, and a fraction of SipHash's cost. Only
+// what the store has is kept, so what is behind a chosen key was made under a quota.
+use foldhash::quality::RandomState;
 
 const SHARDS: usize = 16;
 
@@ -17,11 +21,11 @@ pub(crate) struct Cache<K, V> {
 }
 
 struct Shard<K, V> {
-    entries: HashMap<K, V>,
+    entries: HashMap<K, V, RandomState>,
     invalidations: u64,
     /// What commits on their way may change, and how many commits. One that nobody saw the end of
     /// counts for good: its key is read from the store until a restart.
-    barred: HashMap<K, usize>,
+    barred: HashMap<K, usize, RandomState>,
 }
 
 /// Taken before a read of the store; stale as soon as anything of its shard is invalidated.
@@ -33,12 +37,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Self {
             shards: std::array::from_fn(|_| {
                 RwLock::new(Shard {
-                    entries: HashMap::new(),
+                    entries: HashMap::default(),
                     invalidations: 0,
-                    barred: HashMap::new(),
+                    barred: HashMap::default(),
                 })
             }),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shard_capacity: capacity.div_ceil(SHARDS),
         }
     }
