@@ -51,8 +51,9 @@ pub(crate) const PREPARING_BEGINS: Duration = Duration::from_secs(3);
 /// Time between two looks whether keys are being made.
 pub(crate) const PREPARING_PAUSE: Duration = Duration::from_millis(20);
 
-/// Looks in a row that must find no key being made before all are ready.
-pub(crate) const PREPARING_QUIET: u32 = 50;
+/// Looks in a row that must find no key being made before all are ready: the server looks for
+/// missing ones every second.
+pub(crate) const PREPARING_QUIET: u32 = 75;
 
 /// How long making the keys ahead may take: a dozen RSA keys at the lowest priority.
 pub(crate) const PREPARING_MAX: Duration = Duration::from_secs(180);

@@ -82,7 +82,10 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let chosen = args.chosen(&Operation::OTHERS);
     let shape = shape(args, limits::OTHERS_CONNECTIONS);
     let others = others::run(&chosen, shape, &mut caller, &keystead).await?;
-    println!("\n{}", report::table(&points));
+    println!();
+    if !points.is_empty() {
+        println!("{}", report::table(&points));
+    }
     println!("{}", others::table(&others));
     judge(&points, &others, args.require_targets)
 }
