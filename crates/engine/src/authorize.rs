@@ -6,7 +6,7 @@
 use keystead_policy::{Request, Verdict};
 use keystead_store::records::{GrantParty, GrantRecord};
 use keystead_types::{
-    AliasArn, AliasName, Fault, FaultKind, GrantOperation, KeyManager, Principal, partition_of,
+    AliasArn, AliasName, Fault, FaultKind, GrantOperation, Principal, partition_of,
 };
 
 use crate::entry::KeyEntry;
@@ -76,9 +76,10 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
     // delegation gives them nothing and another account's key is out of their reach.
     let root = matches!(principal, Principal::Root { .. });
     let own = principal.account() == Some(record.account);
-    // A service has no identity policies. With an AWS managed key it acts for the key's account.
-    let service = matches!(principal, Principal::Service { .. })
-        && (record.manager == KeyManager::Customer || stage.caller.account == record.account);
+    // A service has no identity policies. It uses the keys of the account that it acts for only,
+    // so that no account can have it use another's.
+    let service =
+        matches!(principal, Principal::Service { .. }) && stage.caller.account == record.account;
     match verdict {
         Verdict::Denied { .. } => Err(Reason::ExplicitDeny),
         Verdict::AllowedDirectly { .. } if own || root || service => Ok(()),

@@ -1,7 +1,7 @@
 //! Attested recipients of answers: who alone may read them.
 
 use keystead_attestation::{Attested, DocumentKind, verify};
-use keystead_types::{Fault, FaultKind};
+use keystead_types::Fault;
 use keystead_wall::Delivery;
 
 use super::Ready;
@@ -58,12 +58,8 @@ impl<T: Target> Ready<'_, T> {
     pub fn attest(&mut self, document: &[u8]) -> Result<Recipient, Fault> {
         let settings = self.stage.site.attestation();
         let (roots, age) = (&settings.roots, settings.max_age_millis);
-        let mut attested = verify(document, roots, self.now(), age).map_err(|error| {
-            Fault::new(
-                FaultKind::Validation,
-                format!("The attestation document is not valid: {error}."),
-            )
-        })?;
+        let mut attested = verify(document, roots, self.now(), age)
+            .map_err(|error| Fault::validation(error.to_string()))?;
         let public_key = attested.public_key.take().ok_or_else(|| {
             Fault::validation("The attestation document has no public key for the recipient.")
         })?;

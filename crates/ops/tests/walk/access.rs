@@ -354,18 +354,24 @@ async fn a_ciphertext_of_another_account_answers_the_same_with_and_without_its_k
     }
 }
 
+/// A service that acts for an account.
+fn service(name: &str, account: &str) -> Caller {
+    Caller {
+        principal: Principal::Service { name: name.into() },
+        account: AccountId::parse(account).unwrap(),
+        access_key_id: "service".into(),
+    }
+}
+
 #[tokio::test]
-async fn a_service_principal_without_an_account_is_not_taken_for_the_keys_own() {
+async fn a_service_uses_only_keys_of_the_account_that_it_acts_for() {
     let world = World::new();
     let key = world.key_under(policy(&[allow("*", &["kms:*"])])).await;
-    let service = Caller {
-        principal: Principal::Service {
-            name: "s3.amazonaws.com".into(),
-        },
-        account: AccountId::parse(OWN).unwrap(),
-        access_key_id: "service".into(),
-    };
-    let answer = world.call_as(service, "DescribeKey", naming(&key)).await;
+    let own = service("s3.amazonaws.com", OWN);
+    let answer = world.call_as(own, "DescribeKey", naming(&key)).await;
+    answer.ok();
+    let other = service("s3.amazonaws.com", OTHER);
+    let answer = world.call_as(other, "DescribeKey", naming(&key)).await;
     assert_eq!(answer.kind(), FaultKind::AccessDenied);
 }
 

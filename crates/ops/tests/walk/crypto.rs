@@ -167,7 +167,7 @@ async fn data_keys_open_to_what_was_shown() {
 }
 
 #[tokio::test]
-async fn an_attested_answer_is_refused_and_never_given_in_clear() {
+async fn a_forged_attestation_is_refused_and_never_answered_in_clear() {
     let world = World::new();
     let key = world.key().await;
     let recipient = json!({
@@ -185,7 +185,7 @@ async fn an_attested_answer_is_refused_and_never_given_in_clear() {
     ] {
         sent["Recipient"] = recipient.clone();
         let answer = world.call(operation, sent).await;
-        assert_eq!(answer.kind(), FaultKind::UnsupportedOperation);
+        assert_eq!(answer.kind(), FaultKind::Validation, "{operation}");
     }
     assert_eq!(world.hsm.receipts().len(), before);
 }
