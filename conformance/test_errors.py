@@ -1,34 +1,74 @@
-"""Every error that these operations can give: code, exact text, form. reference/errors.md."""
+"""Identifiers and errors: who gets which code, its exact text, its form. reference/errors.md.
+
+`error_rows.py` holds the rows of the reference; `cases/` has more of each. What can be met in
+neither is in `uncovered-errors.txt`, with the reason.
+"""
+
+import json
+from pathlib import Path
 
 import botocore.session
 import pytest
+from error_rows import AUTHENTICATED, ERRORS, INVALID, SIGNED
 
 from harness import texts
 from harness.texts import NO_SUCH_ID as ID
+from key_specs import ENCRYPT, Ring
 
+FOLDER = Path(__file__).parent
 KEY_OPERATIONS = {
     "CancelKeyDeletion": {},
+    "CreateGrant": {
+        "GranteePrincipal": "arn:aws:iam::111122223333:root",
+        "Operations": ["Encrypt"],
+    },
+    "DeleteImportedKeyMaterial": {},
     "DisableKey": {},
     "DisableKeyRotation": {},
     "EnableKey": {},
     "EnableKeyRotation": {},
+    "GetKeyLastUsage": {},
     "GetKeyPolicy": {},
     "GetKeyRotationStatus": {},
+    "GetParametersForImport": {
+        "WrappingAlgorithm": "RSAES_OAEP_SHA_256",
+        "WrappingKeySpec": "RSA_2048",
+    },
+    "ImportKeyMaterial": {
+        "ImportToken": b"x",
+        "EncryptedKeyMaterial": b"x",
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    },
+    "ListGrants": {},
     "ListKeyPolicies": {},
     "ListKeyRotations": {},
     "ListResourceTags": {},
     "PutKeyPolicy": {"Policy": texts.policy(texts.allow("*"))},
+    "ReplicateKey": {"ReplicaRegion": "eu-west-1"},
+    "RetireGrant": {"GrantId": "0" * 64},
+    "RevokeGrant": {"GrantId": "0" * 64},
     "RotateKeyOnDemand": {},
     "ScheduleKeyDeletion": {},
     "TagResource": {"Tags": [{"TagKey": "a", "TagValue": "b"}]},
     "UntagResource": {"TagKeys": ["a"]},
     "UpdateKeyDescription": {"Description": "d"},
+    "UpdatePrimaryRegion": {"PrimaryRegion": "eu-west-1"},
 }
 ALIAS_OPERATIONS = {
+    "Decapsulate": {"EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": b"x"},
+    "DeriveSharedSecret": {"KeyAgreementAlgorithm": "ECDH", "PublicKey": b"x"},
     "DescribeKey": {},
+    "Encapsulate": {"EncapsulationAlgorithm": "ML_KEM"},
     "Encrypt": {"Plaintext": b"x"},
     "GenerateDataKey": {"KeySpec": "AES_256"},
+    "GenerateDataKeyPair": {"KeyPairSpec": "ECC_NIST_P256"},
+    "GenerateDataKeyPairWithoutPlaintext": {"KeyPairSpec": "ECC_NIST_P256"},
     "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "GenerateMac": AUTHENTICATED,
+    "GetPublicKey": {},
+    "Sign": SIGNED,
+    "Verify": {**SIGNED, "Signature": b"x"},
+    "VerifyMac": {**AUTHENTICATED, "Mac": b"x"},
 }
 ALL = {**KEY_OPERATIONS, **ALIAS_OPERATIONS}
 BAD_FORMS = [
@@ -39,11 +79,17 @@ BAD_FORMS = [
     ID + " ",
     "\u202e" + ID,
 ]
-UNSERVED = [
-    line.strip()
-    for line in open(__file__.replace("test_errors.py", "uncovered-operations.txt"))
-    if line.strip() and not line.startswith("#")
-]
+
+
+
+def entries(name):
+    """The lines of a list of what is not covered, without comments."""
+    lines = (FOLDER / name).read_text().splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+UNSERVED = entries("uncovered-operations.txt")
+UNCOVERED = dict(line.split(": ", 1) for line in entries("uncovered-errors.txt"))
 
 
 @pytest.mark.parametrize("operation", sorted(ALL))
@@ -200,3 +246,67 @@ def test_headers_of_answers(caller):
     for answer in (caller.call("ListKeys"), caller.call("DescribeKey", KeyId="fake")):
         assert answer.headers["content-type"] == "application/x-amz-json-1.1"
         assert answer.headers["date"].endswith("GMT")
+
+
+def filled(value, names):
+    """A value with `$…` replaced, the longer names first."""
+    if isinstance(value, str):
+        for name in sorted(names, key=len, reverse=True):
+            value = value.replace(f"${name}", names[name])
+        return value
+    if isinstance(value, list):
+        return [filled(each, names) for each in value]
+    if isinstance(value, dict):
+        return {name: filled(each, names) for name, each in value.items()}
+    return value
+
+
+@pytest.mark.parametrize(
+    "code, message, operation, members, key, before",
+    [pytest.param(*row, id=f"{index:02}-{row[2]}-{row[0]}") for index, row in enumerate(ERRORS)],
+)
+def test_error_table(caller, code, message, operation, members, key, before):
+    names = {"account": caller.account, "root": caller.root}
+    if key is not None:
+        meta = caller.key(**key)
+        names |= {"key": meta["KeyId"], "arn": meta["Arn"]}
+    for name, body in before:
+        caller.ok(name, filled(body, names))
+    told = caller.fails(code, operation, filled(members, names))
+    if message is not ...:
+        assert told == filled(message, names)
+
+
+@pytest.mark.parametrize(
+    "spec, algorithm, most",
+    [
+        ("RSA_2048", "RSAES_OAEP_SHA_1", 214),
+        ("RSA_2048", "RSAES_OAEP_SHA_256", 190),
+        ("RSA_3072", "RSAES_OAEP_SHA_1", 342),
+        ("RSA_3072", "RSAES_OAEP_SHA_256", 318),
+        ("RSA_4096", "RSAES_OAEP_SHA_1", 470),
+        ("RSA_4096", "RSAES_OAEP_SHA_256", 446),
+    ],
+)
+def test_the_longest_plaintext_of_rsa(server, spec, algorithm, most):
+    ring = Ring.of(server)
+    members = {"KeyId": ring.id(spec, ENCRYPT), "EncryptionAlgorithm": algorithm}
+    ring.caller.ok("Encrypt", members, Plaintext=b"x" * most)
+    message = ring.caller.fails(INVALID, "Encrypt", members, Plaintext=b"x" * (most + 1))
+    assert message == (
+        f"Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {most} bytes."
+    )
+
+
+def test_every_modelled_error_is_covered_or_explained():
+    model = botocore.session.get_session().get_service_model("kms")
+    modelled = {shape.name for shape in model.error_shapes}
+    covered = {row[0] for row in ERRORS}
+    for path in FOLDER.glob("cases/*/*.json"):
+        body = json.loads(path.read_text())["response"]["body"]
+        if isinstance(body, dict):
+            covered.add(body.get("__type"))
+    assert list(UNCOVERED) == sorted(UNCOVERED) and all(UNCOVERED.values())
+    assert set(UNCOVERED) <= modelled, "a name that the model does not have"
+    assert not set(UNCOVERED) & covered, "these are covered: the list may only shrink"
+    assert modelled <= covered | set(UNCOVERED), modelled - covered - set(UNCOVERED)

@@ -43,7 +43,10 @@ SERVICES = [
 # Management that the key's fixed policy does not name.
 REFUSED = {
     "CancelKeyDeletion": {},
-    "CreateGrant": {"GranteePrincipal": "111122223333", "Operations": ["Decrypt"]},
+    "CreateGrant": {
+        "GranteePrincipal": "arn:aws:iam::111122223333:root",
+        "Operations": ["Decrypt"],
+    },
     "DeleteImportedKeyMaterial": {},
     "DisableKey": {},
     "DisableKeyRotation": {},
