@@ -5,7 +5,9 @@ use std::sync::Arc;
 use keystead_policy::{KeyPolicy, ManagedKey};
 use keystead_store::records::KeyRecord;
 use keystead_store::{Revision, Versioned};
-use keystead_types::{Fault, FaultKind, KeyArn, KeyManager, KeyUsage, MaterialId, Region};
+use keystead_types::{
+    Fault, FaultKind, KeyArn, KeyManager, KeyState, KeyUsage, MaterialId, Region, Timestamp,
+};
 use keystead_wall::{KeyBinding, KeyHandle, WrappedKey};
 
 /// Stands in a binding until the HSM has made or opened the material.
@@ -32,6 +34,8 @@ pub struct KeyEntry {
     arn_text: Arc<str>,
     policy: KeyPolicy,
     materials: Vec<(KeyBinding, WrappedKey)>,
+    /// When the first of the imported material that it needs expires.
+    expires: Option<Timestamp>,
 }
 
 /// The policy that decides. That of an AWS managed key is fixed.
@@ -77,6 +81,7 @@ impl KeyEntry {
             arn,
             policy,
             materials,
+            expires: record.first_expiry(),
             record,
         })
     }
@@ -89,6 +94,18 @@ impl KeyEntry {
     /// The revision of the record.
     pub(crate) fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The key's state at a moment. Imported material is over when its time is, whether or not the
+    /// clockwork has been there to remove it.
+    pub(crate) fn state_at(&self, now: Timestamp) -> KeyState {
+        let over = self.expires.is_some_and(|end| end <= now);
+        match self.record.state {
+            KeyState::Enabled | KeyState::Disabled | KeyState::Updating if over => {
+                KeyState::PendingImport
+            }
+            state => state,
+        }
     }
 
     /// The key's ARN.

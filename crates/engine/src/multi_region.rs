@@ -175,11 +175,12 @@ async fn lead(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault>
     if set.sync_due.is_none() {
         return Ok(Round::Done);
     }
-    if let Some(to) = set.handover {
-        return hand_over(site, stored, &to).await;
-    }
+    let heir = set.handover.as_ref();
     let (mut members, mut changed, mut failed) = (Vec::new(), false, None);
-    for replica in &set.replicas {
+    // The heir comes after all others: who led before must have given the role up before it moves
+    // on, or would take it back.
+    let others = |one: &&Replica| heir != Some(&one.region);
+    for replica in set.replicas.iter().filter(others) {
         match attend_at(site, &replica.region, &stored).await {
             // It was deleted: its record was made before any primary key named it.
             Ok(Attended::Missing) => {}
@@ -194,6 +195,9 @@ async fn lead(site: &Site, stored: Versioned<KeyRecord>) -> Result<Round, Fault>
     }
     if changed {
         return Ok(Round::Again);
+    }
+    if let Some(to) = heir {
+        return hand_over(site, stored, to).await;
     }
     let mut next = stored.value.clone();
     advance(&mut next, &members, site.now());
@@ -252,6 +256,16 @@ async fn attend(
     {
         // It has taken the role meanwhile, and does not follow any more.
         return Ok(Attended::Changed);
+    }
+    let unknown = |theirs: &Material| {
+        primary.origin == Origin::AwsKms
+            && theirs.wrapped.is_some()
+            && primary.material(&theirs.id).is_none()
+    };
+    if stored.value.materials.iter().any(unknown) {
+        // To follow would be to lose it, and what it encrypted with it.
+        let lost = "a replica has key material that its primary key does not know";
+        return Err(Fault::internal(lost));
     }
     let mut next = aligned(primary, &stored.value);
     let mut receipts = Vec::new();

@@ -148,7 +148,7 @@ async fn attempt<O: Operation>(
     let held = <O::Target as Target>::acquire(&mut stage, &O::SPEC, selection).await?;
     target::admit_usage::<O::Target>(&held, operation)?;
     O::suits(input, &held)?;
-    target::admit_states::<O::Target>(&held, &O::SPEC)?;
+    target::admit_states::<O::Target>(&held, &O::SPEC, site.now())?;
     let used = target::names::<O::Target>(&held);
     let mut ready = Ready::<O::Target>::admitted(stage, held, operation);
     let output = O::run(input, &mut ready).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keystead_store::Versioned;
 use keystead_store::records::{AliasRecord, GrantRecord};
-use keystead_types::{AccountId, AliasName, Fault, KeyId, KeyState, KeyUsage};
+use keystead_types::{AccountId, AliasName, Fault, KeyId, KeyUsage, Timestamp};
 
 use crate::authorize;
 use crate::entry::KeyEntry;
@@ -376,10 +376,14 @@ pub(crate) fn names<T: Target>(held: &T::Held) -> [Option<(AccountId, KeyId)>; 2
 }
 
 /// Refuses keys whose state does not allow the operation.
-pub(crate) fn admit_states<T: Target>(held: &T::Held, spec: &Spec<T>) -> Result<(), Fault> {
+pub(crate) fn admit_states<T: Target>(
+    held: &T::Held,
+    spec: &Spec<T>,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let mut keys = T::keys(held).into_iter().flatten();
     keys.try_for_each(|key| {
-        let state: KeyState = key.record().state;
+        let state = key.state_at(now);
         spec.states.admit(state, key.arn_text())
     })
 }

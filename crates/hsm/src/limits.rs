@@ -43,16 +43,18 @@ pub const LARGE_SLOT_BYTES: usize = 256;
 /// A slot of the arena for an RSA key, bytes. A private key of 4096 bits with the longest public
 /// exponent that AWS-LC takes (33 bits) has 2379 as PKCS#8. Source: RFC 8017, A.1.2; RFC 5208.
 pub const RSA_SLOT_BYTES: usize = 2560;
-/// Slots for RSA keys: those made ahead, and two for each of some lanes at work. The arena stays
-/// below 1 MiB. Source: Keystead's own.
-pub const RSA_SLOTS: usize = 160;
+/// Slots for RSA keys: those made ahead, and those of lanes at work. A slow lane has one at a time
+/// for more than a moment, a making lane two (what it unwrapped and what it keeps). The arena
+/// stays below 1 MiB. Source: Keystead's own.
+pub const RSA_SLOTS: usize =
+    3 * PREPARED_MAX as usize + 3 * keystead_wall::limits::WORKERS_MAX as usize;
 /// Time between two looks for a free slot for an RSA key. Source: Keystead's own.
 pub const RSA_SLOT_WAIT: Duration = Duration::from_millis(1);
 /// Looks for a free slot before the process counts as out of memory. Source: Keystead's own; lanes
 /// hold such a slot for less than a millisecond.
 pub const RSA_SLOT_TRIES: u32 = 1000;
 /// Most RSA keys of one size that are made ahead. Source: Keystead's own; leaves slots for lanes.
-pub const PREPARED_MAX: u16 = 32;
+pub const PREPARED_MAX: u16 = 16;
 
 /// Longest HMAC key, bytes. Source: KMS Developer Guide, importing key material: 1024 bits.
 pub const HMAC_KEY_MAX_BYTES: usize = 128;

@@ -108,7 +108,7 @@ impl Prepared {
 }
 
 impl Core {
-    /// Keeps `count` RSA keys of each size ready (at most 32) and drops parsed keys that have
+    /// Keeps `count` RSA keys of each size ready (at most 16) and drops parsed keys that have
     /// grown old, until the process ends: for a thread of its own, of low priority. Work begins
     /// two seconds later. It needs no system call that the sandbox forbids.
     pub fn start_preparing(self: &Arc<Self>, count: u16) {

@@ -63,8 +63,9 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub const CONTROL_MAX_BYTES: usize = 32 * 1024;
 /// Longest text of a child's failure, bytes.
 pub const FAILURE_TEXT_MAX_BYTES: usize = 512;
-/// Most workers of a front end. [`LANES_PER_WORKER`] lanes each; the receipt numbers lanes with 16 bits.
-pub const WORKERS_MAX: u16 = 1024;
+/// Most workers of a front end: the 64 that can be configured, the clockwork and one to spare. Each
+/// has a lane of each kind, and each lane needs room for keys in the HSM process.
+pub const WORKERS_MAX: u16 = 66;
 /// Lanes of a worker: fast, slow, making.
 pub const LANES_PER_WORKER: u16 = 3;
 /// Niceness of the threads of the HSM process that make RSA keys, for a lane or ahead: the lowest

@@ -26,7 +26,7 @@ use keystead_api::model::{
     EncapsulationAlgorithmSpec, ExpirationModelType, KeyAgreementAlgorithmSpec, KeyMetadata,
     MultiRegionConfiguration, MultiRegionKey, MultiRegionKeyType,
 };
-use keystead_engine::{KeyRecord, MaterialState, MultiRegion, MultiRegionRole};
+use keystead_engine::{KeyRecord, MultiRegion, MultiRegionRole};
 use keystead_types::{KeyArn, KeySpec, KeyState, KeyUsage, Origin, Region, Timestamp};
 
 /// A key as DescribeKey and CreateKey show it. Source: KMS API reference, KeyMetadata.
@@ -90,18 +90,11 @@ fn current_material_id(record: &KeyRecord) -> Option<String> {
 /// For imported material that is there: its earliest expiry, if any expires.
 /// Source: KMS API reference, KeyMetadata, ValidTo.
 fn expiration(record: &KeyRecord) -> Option<Option<Timestamp>> {
-    let used = |state| matches!(state, MaterialState::Current | MaterialState::NonCurrent);
-    let mut present = record
-        .materials
-        .iter()
-        .filter(|one| used(one.state) && one.wrapped.is_some())
-        .peekable();
-    if record.origin != Origin::External || record.state == KeyState::PendingImport {
+    let missing = record.current_material()?.wrapped.is_none();
+    if record.origin != Origin::External || record.state == KeyState::PendingImport || missing {
         return None;
     }
-    present.peek()?;
-    let ends = present.filter_map(|one| one.import.as_ref()?.valid_to);
-    Some(ends.min())
+    Some(record.first_expiry())
 }
 
 /// The set of a multi-Region key.

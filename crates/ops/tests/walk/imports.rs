@@ -272,6 +272,9 @@ async fn expiry_and_the_members_that_go_together() {
     );
     assert_eq!(world.decrypt(&blob).await.unwrap(), "x");
     world.clock.set(START.plus_days(10));
+    // Its time is over, also before the clockwork has removed it.
+    let over = world.decrypt(&blob).await.unwrap_err();
+    assert!(over.contains("is pending import."), "{over}");
     assert_eq!(
         run_due(&world.site, Destruction::Allowed)
             .await

@@ -16,6 +16,7 @@ mod dry_run;
 mod failures;
 mod grants;
 mod identifiers;
+mod handovers;
 mod imports;
 mod last_usage;
 mod multi_region;

@@ -56,6 +56,20 @@ impl KeyRecord {
         newest_first.find(|material| material.state == MaterialState::Current)
     }
 
+    /// When the first material expires of those that the key needs: the current one and those
+    /// that were. None if none of them does.
+    pub fn first_expiry(&self) -> Option<Timestamp> {
+        let needed = |one: &&Material| {
+            let used = matches!(
+                one.state,
+                MaterialState::Current | MaterialState::NonCurrent
+            );
+            used && one.wrapped.is_some()
+        };
+        let needed = self.materials.iter().filter(needed);
+        needed.filter_map(|one| one.import.as_ref()?.valid_to).min()
+    }
+
     /// The material of that id.
     pub fn material(&self, id: &MaterialId) -> Option<&Material> {
         self.materials.iter().find(|material| material.id == *id)
