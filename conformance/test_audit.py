@@ -4,17 +4,22 @@ import json
 import re
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
+import botocore.session
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from harness import wire
-from harness.caller import Caller, b64
+from harness.caller import Caller, b64, unb64
+from harness.golden import OAEP
 from harness.server import until
 from harness.sigv4 import Signing
 from harness.texts import NO_SUCH_ID, allow, deny, policy
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SETTLE_SECONDS = 5
+IMPORTED = b"IMPORTED-MATERIAL-1f7d0c52e84a9b"[:32]
 
 
 def lines(server):
@@ -123,11 +128,62 @@ def test_decrypt_always_tells_its_algorithm(audited, own):
     assert event["resources"][0]["ARN"] == meta["Arn"]
 
 
+def imported(key, parameters):
+    """A request that imports key material with the answer of GetParametersForImport."""
+    public = serialization.load_der_public_key(unb64(parameters["PublicKey"]))
+    return {
+        "KeyId": key,
+        "ImportToken": parameters["ImportToken"],
+        "EncryptedKeyMaterial": public.encrypt(IMPORTED, OAEP),
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }
+
+
 def requests(own):
     """One request of every operation in scope that succeeds, in an order that works."""
     key, other = own.key_id(), own.key_id()
     blob = own.encrypt(key, b"x")
+    signing = own.key_id(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    signed = {"KeyId": signing, "Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
+    signature = own.ok("Sign", signed)["Signature"]
+    mac = own.key_id(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    authenticated = {"KeyId": mac, "Message": b"x", "MacAlgorithm": "HMAC_SHA_256"}
+    code = own.ok("GenerateMac", authenticated)["Mac"]
+    agreement = own.key_id(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
+    public = own.ok("GetPublicKey", KeyId=agreement)["PublicKey"]
+    kem = own.key_id(KeySpec="ML_KEM_512", KeyUsage="ENCAPSULATE_DECAPSULATE")
+    encapsulated = {"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM"}
+    capsule = own.ok("Encapsulate", encapsulated)["SharedSecretCiphertextBlob"]
+    grant = {"KeyId": key, "GranteePrincipal": own.root, "Operations": ["Encrypt"]}
+    revoked, retired = (own.ok("CreateGrant", grant) for _ in range(2))
+    external, primary = own.key_id(Origin="EXTERNAL"), own.key_id(MultiRegion=True)
+    wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    parameters = own.ok("GetParametersForImport", wrapping, KeyId=external)
     return [
+        ("Sign", signed),
+        ("Verify", {**signed, "Signature": signature}),
+        ("GenerateMac", authenticated),
+        ("VerifyMac", {**authenticated, "Mac": code}),
+        (
+            "DeriveSharedSecret",
+            {"KeyId": agreement, "KeyAgreementAlgorithm": "ECDH", "PublicKey": public},
+        ),
+        ("Encapsulate", encapsulated),
+        ("Decapsulate", {**encapsulated, "SharedSecretCiphertextBlob": capsule}),
+        ("GenerateDataKeyPair", {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"}),
+        ("GenerateDataKeyPairWithoutPlaintext", {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"}),
+        ("GetPublicKey", {"KeyId": signing}),
+        ("GetKeyLastUsage", {"KeyId": signing}),
+        ("CreateGrant", grant),
+        ("ListGrants", {"KeyId": key}),
+        ("ListRetirableGrants", {"RetiringPrincipal": own.root}),
+        ("RevokeGrant", {"KeyId": key, "GrantId": revoked["GrantId"]}),
+        ("RetireGrant", {"GrantToken": retired["GrantToken"]}),
+        ("GetParametersForImport", {"KeyId": external, **wrapping}),
+        ("ImportKeyMaterial", imported(external, parameters)),
+        ("DeleteImportedKeyMaterial", {"KeyId": external}),
+        ("ReplicateKey", {"KeyId": primary, "ReplicaRegion": "eu-west-1"}),
+        ("UpdatePrimaryRegion", {"KeyId": primary, "PrimaryRegion": "eu-west-1"}),
         ("CreateKey", {"Description": "d"}),
         ("DescribeKey", {"KeyId": key}),
         ("ListKeys", {}),
@@ -162,7 +218,17 @@ def requests(own):
 
 READ_ONLY = re.compile(
     r"^(Describe|Get|List|Encrypt|Decrypt|ReEncrypt|GenerateDataKey|GenerateRandom)"
+    r"|^(Sign|Verify|GenerateMac|DeriveSharedSecret|Encapsulate|Decapsulate)"
 )
+# No key, or a principal, is what they are about.
+WITHOUT_RESOURCE = {"ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants"}
+
+
+def test_every_served_operation_is_requested(own):
+    model = botocore.session.get_session().get_service_model("kms")
+    lines = (Path(__file__).parent / "uncovered-operations.txt").read_text().splitlines()
+    unserved = {line for line in lines if line and not line.startswith("#")}
+    assert {name for name, _ in requests(own)} == set(model.operation_names) - unserved
 
 
 def test_every_operation_is_recorded_once(audited, own):
@@ -172,11 +238,11 @@ def test_every_operation_is_recorded_once(audited, own):
         event = event_of(audited, answer)
         assert event["eventName"] == name and not event.get("errorCode")
         assert event["readOnly"] is bool(READ_ONLY.match(name)), name
-        if name in ("ListKeys", "ListAliases", "GenerateRandom"):
+        if name in WITHOUT_RESOURCE:
             assert not event.get("resources")
         elif name != "CreateKey":
             arns = [entry["ARN"] for entry in event["resources"]]
-            assert len(arns) == (2 if name == "ReEncrypt" else len(arns)) and arns, name
+            assert arns and (name != "ReEncrypt" or len(arns) == 2), name
         if event["readOnly"]:
             assert event["responseElements"] is None, name
 
@@ -351,9 +417,24 @@ def test_no_secret_on_disk_or_in_the_log(audited, own):
     own.raw("Encrypt", json.dumps({"KeyId": key, "Plaintext": plaintext.decode()}).encode())
     data_key = own.ok("GenerateDataKey", KeyId=key, KeySpec="AES_256")["Plaintext"]
     random = own.ok("GenerateRandom", NumberOfBytes=32)["Plaintext"]
+    pair = own.ok("GenerateDataKeyPair", KeyId=key, KeyPairSpec="ECC_NIST_P256")
+    kem = {"KeySpec": "ML_KEM_512", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}
+    shared = own.ok("Encapsulate", KeyId=own.key_id(**kem), EncapsulationAlgorithm="ML_KEM")
+    signing = own.key_id(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    signed = {"KeyId": signing, "Message": plaintext, "SigningAlgorithm": "ECDSA_SHA_256"}
+    signature = own.ok("Sign", signed)["Signature"]
+    own.ok("Verify", signed, Signature=signature)
+    external = own.key_id(Origin="EXTERNAL")
+    wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    parameters = own.ok("GetParametersForImport", wrapping, KeyId=external)
+    own.ok("ImportKeyMaterial", imported(external, parameters))
     time.sleep(0.3)
     secrets = [plaintext, b64(plaintext).encode()[:36], plaintext.hex().encode()]
-    for text in (data_key, random):
+    secrets += [IMPORTED, IMPORTED.hex().encode(), b64(IMPORTED).encode()[:40]]
+    # The first 36 bytes of a PKCS #8 key say only what it is; the private scalar follows.
+    private = pair["PrivateKeyPlaintext"]
+    secrets += [private[48:88].encode(), unb64(private)[36:68]]
+    for text in (data_key, random, shared["SharedSecret"]):
         secrets += [text.encode().rstrip(b"=")[:40]]
     files = [path for path in audited.data_dir.rglob("*") if path.is_file()] + [audited.log]
     for path in files:
@@ -362,6 +443,7 @@ def test_no_secret_on_disk_or_in_the_log(audited, own):
             assert secret not in content, f"{path.name} holds {secret[:12]}…"
     for line in lines(audited):
         assert blob.encode()[:60] not in line, "ciphertext in the audit log"
+        assert parameters["ImportToken"].encode()[:60] not in line, "import token in the audit log"
 
 
 def test_every_line_is_one_object(audited, own):

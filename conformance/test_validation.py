@@ -12,28 +12,47 @@ ID = texts.NO_SUCH_ID
 REQUIRED = {
     "CancelKeyDeletion": ["keyId"],
     "CreateAlias": ["aliasName", "targetKeyId"],
+    "CreateGrant": ["keyId", "operations"],
+    "Decapsulate": ["encapsulationAlgorithm", "keyId", "sharedSecretCiphertextBlob"],
     "DeleteAlias": ["aliasName"],
+    "DeleteImportedKeyMaterial": ["keyId"],
+    "DeriveSharedSecret": ["keyAgreementAlgorithm", "keyId", "publicKey"],
     "DescribeKey": ["keyId"],
     "DisableKey": ["keyId"],
     "DisableKeyRotation": ["keyId"],
     "EnableKey": ["keyId"],
     "EnableKeyRotation": ["keyId"],
+    "Encapsulate": ["encapsulationAlgorithm", "keyId"],
     "Encrypt": ["keyId", "plaintext"],
     "GenerateDataKey": ["keyId"],
+    "GenerateDataKeyPair": ["keyId", "keyPairSpec"],
+    "GenerateDataKeyPairWithoutPlaintext": ["keyId", "keyPairSpec"],
     "GenerateDataKeyWithoutPlaintext": ["keyId"],
+    "GenerateMac": ["keyId", "macAlgorithm", "message"],
+    "GetKeyLastUsage": ["keyId"],
     "GetKeyPolicy": ["keyId"],
     "GetKeyRotationStatus": ["keyId"],
+    "GetParametersForImport": ["keyId", "wrappingAlgorithm", "wrappingKeySpec"],
+    "GetPublicKey": ["keyId"],
+    "ImportKeyMaterial": ["encryptedKeyMaterial", "importToken", "keyId"],
+    "ListGrants": ["keyId"],
     "ListKeyPolicies": ["keyId"],
     "ListKeyRotations": ["keyId"],
     "ListResourceTags": ["keyId"],
     "PutKeyPolicy": ["keyId", "policy"],
     "ReEncrypt": ["destinationKeyId"],
+    "ReplicateKey": ["keyId", "replicaRegion"],
+    "RevokeGrant": ["grantId", "keyId"],
     "RotateKeyOnDemand": ["keyId"],
     "ScheduleKeyDeletion": ["keyId"],
+    "Sign": ["keyId", "message", "signingAlgorithm"],
     "TagResource": ["keyId", "tags"],
     "UntagResource": ["keyId", "tagKeys"],
     "UpdateAlias": ["aliasName", "targetKeyId"],
     "UpdateKeyDescription": ["keyId", "description"],
+    "UpdatePrimaryRegion": ["keyId", "primaryRegion"],
+    "Verify": ["keyId", "message", "signature", "signingAlgorithm"],
+    "VerifyMac": ["keyId", "mac", "macAlgorithm", "message"],
 }
 GOOD = {
     "keyId": ("KeyId", ID),
@@ -45,7 +64,40 @@ GOOD = {
     "tags": ("Tags", []),
     "tagKeys": ("TagKeys", []),
     "description": ("Description", ""),
+    "operations": ("Operations", ["Encrypt"]),
+    "encapsulationAlgorithm": ("EncapsulationAlgorithm", "ML_KEM"),
+    "sharedSecretCiphertextBlob": ("SharedSecretCiphertextBlob", "AAAA"),
+    "keyAgreementAlgorithm": ("KeyAgreementAlgorithm", "ECDH"),
+    "publicKey": ("PublicKey", "AAAA"),
+    "keyPairSpec": ("KeyPairSpec", "ECC_NIST_P256"),
+    "macAlgorithm": ("MacAlgorithm", "HMAC_SHA_256"),
+    "message": ("Message", "AAAA"),
+    "mac": ("Mac", "AAAA"),
+    "signingAlgorithm": ("SigningAlgorithm", "ECDSA_SHA_256"),
+    "signature": ("Signature", "AAAA"),
+    "wrappingAlgorithm": ("WrappingAlgorithm", "RSAES_OAEP_SHA_256"),
+    "wrappingKeySpec": ("WrappingKeySpec", "RSA_2048"),
+    "encryptedKeyMaterial": ("EncryptedKeyMaterial", "AAAA"),
+    "importToken": ("ImportToken", "AAAA"),
+    "replicaRegion": ("ReplicaRegion", "eu-west-1"),
+    "primaryRegion": ("PrimaryRegion", "eu-west-1"),
+    "grantId": ("GrantId", "0" * 64),
 }
+
+
+def test_required_is_the_models():
+    """The table above is written by hand: it must say what botocore's model says."""
+    from test_errors import UNSERVED
+
+    model = caller_model()
+    served = set(model.operation_names) - set(UNSERVED)
+    shapes = {name: model.operation_model(name).input_shape for name in served}
+    required = {
+        name: sorted(member[0].lower() + member[1:] for member in shape.required_members)
+        for name, shape in shapes.items()
+        if shape is not None and shape.required_members
+    }
+    assert {name: sorted(paths) for name, paths in REQUIRED.items()} == required
 
 
 def details(message):
@@ -140,6 +192,46 @@ def test_pending_window_of_the_wire(caller):
         ("Decrypt", "EncryptionAlgorithm", "encryptionAlgorithm", {"CiphertextBlob": "AA=="}),
         ("GenerateDataKey", "KeySpec", "keySpec", {"KeyId": ID}),
         ("ListKeyRotations", "IncludeKeyMaterial", "includeKeyMaterial", {"KeyId": ID}),
+        ("Sign", "SigningAlgorithm", "signingAlgorithm", {"KeyId": ID, "Message": "AA=="}),
+        (
+            "Sign",
+            "MessageType",
+            "messageType",
+            {"KeyId": ID, "Message": "AA==", "SigningAlgorithm": "ECDSA_SHA_256"},
+        ),
+        ("GenerateMac", "MacAlgorithm", "macAlgorithm", {"KeyId": ID, "Message": "AA=="}),
+        (
+            "DeriveSharedSecret",
+            "KeyAgreementAlgorithm",
+            "keyAgreementAlgorithm",
+            {"KeyId": ID, "PublicKey": "AA=="},
+        ),
+        ("Encapsulate", "EncapsulationAlgorithm", "encapsulationAlgorithm", {"KeyId": ID}),
+        ("GenerateDataKeyPair", "KeyPairSpec", "keyPairSpec", {"KeyId": ID}),
+        (
+            "GetParametersForImport",
+            "WrappingAlgorithm",
+            "wrappingAlgorithm",
+            {"KeyId": ID, "WrappingKeySpec": "RSA_2048"},
+        ),
+        (
+            "GetParametersForImport",
+            "WrappingKeySpec",
+            "wrappingKeySpec",
+            {"KeyId": ID, "WrappingAlgorithm": "RSAES_OAEP_SHA_256"},
+        ),
+        (
+            "ImportKeyMaterial",
+            "ExpirationModel",
+            "expirationModel",
+            {"KeyId": ID, "ImportToken": "AA==", "EncryptedKeyMaterial": "AA=="},
+        ),
+        (
+            "ImportKeyMaterial",
+            "ImportType",
+            "importType",
+            {"KeyId": ID, "ImportToken": "AA==", "EncryptedKeyMaterial": "AA=="},
+        ),
         (
             "ReEncrypt",
             "SourceEncryptionAlgorithm",
@@ -222,6 +314,51 @@ def test_policy_name(caller):
     assert message == texts.invalid(
         texts.constraint("policyName", texts.max_length(128), "n" * 129)
     )
+
+
+def test_dry_run_modifiers(caller):
+    members = {"CiphertextBlob": b64(b"x"), "DryRun": True}
+    message = caller.fails("ValidationException", "Decrypt", members, DryRunModifiers=["INVALID"])
+    assert "Value 'INVALID' at 'dryRunModifiers.1.member' failed to satisfy" in message
+    modifiers = ["IGNORE_CIPHERTEXT"]
+    caller.fails("ValidationException", "Decrypt", CiphertextBlob=b"x", DryRunModifiers=modifiers)
+    key = caller.key_id()
+    for named in ({}, {"CiphertextBlob": b64(b"nonsense")}):
+        message = caller.fails(
+            "DryRunOperationException",
+            "Decrypt",
+            named,
+            KeyId=key,
+            DryRun=True,
+            DryRunModifiers=modifiers,
+        )
+        assert message == texts.DRY_RUN
+    caller.fails("ValidationException", "Decrypt", KeyId=key, DryRun=True)
+    caller.fails("ValidationException", "Decrypt", DryRun=True, DryRunModifiers=modifiers)
+
+
+def test_members_of_constraints(caller):
+    grant = {"KeyId": ID, "GranteePrincipal": caller.root, "Operations": ["Encrypt"]}
+    for operations, path in [(["Encrypt", "Fly"], "operations.2.member"), (["Fly"], "operations")]:
+        members = {**grant, "Operations": operations}
+        message = caller.fails("ValidationException", "CreateGrant", members)
+        assert f"Value 'Fly' at '{path}" in message and "enum value set: [" in message
+    source = {"SourceArn": "arn:aws:s3:::bucket"}
+    message = caller.fails("ValidationException", "CreateGrant", grant, Constraints=source)
+    details(message)
+    assert "at 'constraints.sourceArn' failed to satisfy constraint" in message
+
+
+def test_a_recipient_has_both_members(caller):
+    key = caller.key_id()
+    for recipient in (
+        {},
+        {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+        {"AttestationDocument": "AAAA"},
+    ):
+        # AWS's text is not known, and neither is what it makes of an empty structure.
+        members = {"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient}
+        caller.fails("ValidationException", "GenerateDataKey", members)
 
 
 def test_several_errors_are_counted(caller):
