@@ -135,6 +135,44 @@ def test_files_are_private(own_server):
         assert mode & 0o077 == 0, f"{path.name}: {mode:o}"
 
 
+def test_attestation_roots_must_be_certificates(tmp_path):
+    (tmp_path / "rubbish.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END\n")
+    (tmp_path / "empty.pem").write_text("")
+    for name in ("absent.pem", "rubbish.pem", "empty.pem"):
+        place = tmp_path / name
+        process = run(
+            *("dev", "--listen", f"127.0.0.1:{free_port()}", "--data-dir", tmp_path / "data"),
+            *("--attestation-root", place),
+        )
+        refused(process, str(place))
+
+
+@pytest.mark.parametrize("region", ["Nowhere 1", "", "us-east", "US-EAST-1"])
+def test_sm2_regions_must_be_regions(tmp_path, region):
+    listen = ("--listen", f"127.0.0.1:{free_port()}", "--data-dir", tmp_path / "data")
+    refused(run("dev", *listen, "--sm2-region", region))
+
+
+def test_without_a_data_directory_nothing_is_kept(tmp_path):
+    port = free_port()
+    for _ in range(2):
+        process = subprocess.Popen(
+            [binary(), "dev", "--listen", f"127.0.0.1:{port}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+        server = Server(tmp_path / "none")
+        server.port, server.process = port, process
+        until(server.healthy, 20, "healthy")
+        caller = Caller(server, "111122223333")
+        assert caller.ok("ListKeys")["Keys"] == []
+        caller.key_id()
+        server.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
 def credentials_of(text):
     """The access key id and the secret that init printed."""
     import re

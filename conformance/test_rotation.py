@@ -124,6 +124,57 @@ def test_twenty_five_rotations_on_demand(caller):
     assert len(caller.ok("ListKeyRotations", KeyId=meta["KeyId"])["Rotations"]) == ON_DEMAND_MAX
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"},
+        {"KeySpec": "ML_KEM_512", "KeyUsage": "ENCAPSULATE_DECAPSULATE"},
+    ],
+)
+def test_only_symmetric_encryption_keys_rotate(caller, members):
+    key = caller.key_id(**members)
+    for operation in (
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "RotateKeyOnDemand",
+        "GetKeyRotationStatus",
+        "ListKeyRotations",
+    ):
+        assert caller.fails("UnsupportedOperationException", operation, KeyId=key) is None
+
+
+def test_imported_keys_rotate_on_demand_only(caller):
+    meta = caller.key(Origin="EXTERNAL")
+    refused = f"{meta['Arn']} origin is EXTERNAL which is not valid for this operation."
+    for operation in ("EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus"):
+        message = caller.fails("UnsupportedOperationException", operation, KeyId=meta["KeyId"])
+        assert message == refused
+    # Recorded of AWS: the state is told before that nothing is pending.
+    message = caller.fails("KMSInvalidStateException", "RotateKeyOnDemand", KeyId=meta["KeyId"])
+    assert message == f"{meta['Arn']} is pending import."
+    for shown in ("ROTATIONS_ONLY", "ALL_KEY_MATERIAL"):
+        out = caller.ok("ListKeyRotations", KeyId=meta["KeyId"], IncludeKeyMaterial=shown)
+        assert out == {"Rotations": [], "Truncated": False}
+
+
+def test_the_schedule_of_a_set_is_its_primarys(caller):
+    key = caller.key_id(MultiRegion=True)
+    caller.ok("EnableKeyRotation", KeyId=key, RotationPeriodInDays=120)
+    caller.ok("ReplicateKey", KeyId=key, ReplicaRegion="eu-west-1")
+    away = caller.in_region("eu-west-1")
+    for days in (120, 300):
+        caller.ok("EnableKeyRotation", KeyId=key, RotationPeriodInDays=days)
+        assert status(away, key) == status(caller, key)
+        assert status(away, key)["RotationPeriodInDays"] == days
+    # The code is certain to nobody (`?` in reference/regions.md).
+    for operation in ("EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"):
+        away.fails("UnsupportedOperationException", operation, KeyId=key)
+    caller.ok("DisableKeyRotation", KeyId=key)
+    assert status(away, key) == {"KeyRotationEnabled": False}
+    away.close()
+
+
 def test_deletion_hides_and_cancel_restores_the_schedule(caller):
     key = caller.key_id()
     caller.ok("EnableKeyRotation", KeyId=key, RotationPeriodInDays=200)
