@@ -11,9 +11,10 @@ pub(crate) async fn dispatch(
     operation: OperationName,
     request: Request<'_>,
 ) -> Audited<Vec<u8>> {
+    // Each in a box of its own size: else every request would carry, and copy, room for the largest.
     macro_rules! built {
         ($name:ident) => {
-            serve::<keystead_ops::$name>(site, request).await
+            Box::pin(serve::<keystead_ops::$name>(site, request)).await
         };
     }
     macro_rules! unbuilt {
