@@ -50,8 +50,9 @@ pub const RSA_SLOTS: usize =
     3 * PREPARED_MAX as usize + 3 * keystead_wall::limits::WORKERS_MAX as usize;
 /// Time between two looks for a free slot for an RSA key. Source: Keystead's own.
 pub const RSA_SLOT_WAIT: Duration = Duration::from_millis(1);
-/// Looks for a free slot before the process counts as out of memory. Source: Keystead's own; lanes
-/// hold such a slot for less than a millisecond.
+/// Looks for a free slot before the process counts as out of memory. Source: Keystead's own; only
+/// while the primes of an imported key are tested is such a slot held for longer, by making lanes,
+/// and there are enough for those.
 pub const RSA_SLOT_TRIES: u32 = 1000;
 /// Most RSA keys of one size that are made ahead. Source: Keystead's own; leaves slots for lanes.
 pub const PREPARED_MAX: u16 = 16;
@@ -133,8 +134,9 @@ pub const PREPARING_AFTER: Duration = Duration::from_secs(2);
 pub const PREPARING_INTERVAL: Duration = Duration::from_secs(1);
 /// Small slots: one for each domain key, two for each lane, and room for those in flight.
 pub const SMALL_SLOTS: usize = DOMAIN_KEYS_MAX + 2 * LANES_MAX + 1024;
-/// Large slots. Source: Keystead's own.
-pub const LARGE_SLOTS: usize = 256;
+/// Large slots: one for a fast lane (an HMAC key), three for a slow one (an import: what RSA gave,
+/// what was unwrapped, what is kept), one for a making one. Source: Keystead's own.
+pub const LARGE_SLOTS: usize = 5 * keystead_wall::limits::WORKERS_MAX as usize;
 
 /// Niceness of the threads that serve slow lanes. Source: measured, see `wall.md` of the design:
 /// at 10, four RSA-4096 signers leave AES its throughput and still make progress.
