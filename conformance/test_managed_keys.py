@@ -163,6 +163,11 @@ def test_nothing_else_makes_one(caller):
     assert caller.ok("ListKeys")["Keys"] == []
 
 
+def test_a_dry_run_makes_none(caller, s3):
+    s3.call("Encrypt", KeyId=ALIAS, Plaintext=b"x", DryRun=True)
+    assert caller.ok("ListKeys")["Keys"] == []
+
+
 def test_another_account_makes_none_here(caller, stranger):
     stranger.fails("AccessDeniedException", "DescribeKey", KeyId=caller.arn(ALIAS))
     theirs = service_of(stranger, "s3")
