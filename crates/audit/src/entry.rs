@@ -119,6 +119,19 @@ impl Entry {
         Self(pending)
     }
 
+    /// Begins the entry of another event that the same request causes, perhaps in another Region:
+    /// of the same caller and with the same request id. A service event has nothing in common.
+    pub fn elsewhere(&self, trail: &Trail, event_name: &'static str) -> Option<Self> {
+        let Some(Origin::Request(opening)) = self.0.parts().map(|parts| &parts.origin) else {
+            return None;
+        };
+        Some(trail.begin(Opening {
+            event_name,
+            read_only: false,
+            ..opening.clone()
+        }))
+    }
+
     /// The record's `eventID`.
     pub fn event_id(&self) -> RequestId {
         match self.0.parts() {

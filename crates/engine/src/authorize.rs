@@ -3,10 +3,10 @@
 //! Source: KMS Developer Guide, "Determining access to AWS KMS keys"; wording of refusals: IAM
 //! User Guide, "Troubleshoot access denied error messages".
 
-use keystead_policy::{Request, Verdict};
+use keystead_policy::{KeyPolicy, Request, Verdict};
 use keystead_store::records::{GrantParty, GrantRecord};
 use keystead_types::{
-    AliasArn, AliasName, Fault, FaultKind, GrantOperation, Principal, partition_of,
+    AliasArn, AliasName, Caller, Fault, FaultKind, GrantOperation, KeyArn, Principal, partition_of,
 };
 
 use crate::entry::KeyEntry;
@@ -91,6 +91,29 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
     }
 }
 
+/// Whether the policy of an AWS managed key of the caller's account, which is not made yet, would
+/// let the caller do this.
+pub(crate) fn may_use_managed(
+    caller: &Caller,
+    policy: &KeyPolicy,
+    action: &str,
+    arn: &KeyArn,
+) -> bool {
+    let verdict = policy.evaluate(&Request {
+        principal: &caller.principal,
+        partition: partition_of(&arn.region),
+        action,
+        resource: &arn.to_string(),
+        resource_account: arn.account,
+    });
+    let root = matches!(caller.principal, Principal::Root { .. });
+    match verdict {
+        Verdict::AllowedDirectly { .. } => true,
+        Verdict::AllowedByAccount { .. } => root,
+        Verdict::Denied { .. } | Verdict::NotMatched => false,
+    }
+}
+
 /// Allows the retirement of a grant: by its retiring principal, by its grantee if the grant says
 /// so, and by the account that issued it. A key policy can forbid it, and cannot allow it.
 /// Source: KMS API reference, RetireGrant.
@@ -170,7 +193,7 @@ pub(crate) fn can_replace_policy(
     principal: &Principal,
     partition: &str,
     policy: &keystead_policy::KeyPolicy,
-    arn: &keystead_types::KeyArn,
+    arn: &KeyArn,
 ) -> bool {
     let verdict = policy.evaluate(&Request {
         principal,

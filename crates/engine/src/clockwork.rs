@@ -140,8 +140,8 @@ async fn destroy(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Faul
     let KeyRecord {
         account, key_id, ..
     } = record;
-    remove_grants(site, account, key_id).await?;
     let primary = primary_of(site, &record).await?;
+    remove_grants(site, account, key_id).await?;
     let changes = vec![Change::RemoveKey {
         account,
         key_id,

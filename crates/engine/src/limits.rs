@@ -46,3 +46,6 @@ pub const GRANTS_REMOVED_AT_ONCE: usize = 500;
 pub const MANAGED_ROTATION_DAYS: u32 = 365;
 /// AWS managed keys of an account in a Region at most: more than there are services.
 pub const MANAGED_KEYS_MAX: usize = 100;
+/// Receipts in the record of one step of bringing a replica in line; two for each version of the
+/// material. Ours: below what a record of the audit log may have.
+pub const RECEIPTS_PER_TRANSFER: usize = 128;

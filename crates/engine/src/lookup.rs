@@ -27,6 +27,8 @@ pub struct Stage<'s> {
     pub(crate) caller: &'s Caller,
     pub(crate) entry: &'s mut Entry,
     pub(crate) freshness: Freshness,
+    /// Whether the request only asks whether it would succeed.
+    pub(crate) dry_run: bool,
 }
 
 /// Where a request's words point: an account and a key id, or nothing that exists.

@@ -11,6 +11,7 @@ use keystead_types::{
 };
 use keystead_wall::{Command, Outcome, Reply, Supply};
 
+use crate::authorize;
 use crate::entry::{self, NO_MATERIAL};
 use crate::limits::MANAGED_ROTATION_DAYS;
 use crate::lookup::Stage;
@@ -67,7 +68,7 @@ pub(crate) async fn at_first_use(
         Principal::Service { name } => name.strip_suffix(".amazonaws.com") == Some(service),
         _ => false,
     };
-    if !by_service && action != "kms:DescribeKey" {
+    if stage.dry_run || !by_service && action != "kms:DescribeKey" {
         return Ok(None);
     }
     let (site, account) = (stage.site, stage.caller.account);
@@ -78,6 +79,16 @@ pub(crate) async fn at_first_use(
         account,
         region,
     };
+    let arn = KeyArn {
+        region: region.clone(),
+        account,
+        key_id,
+    };
+    // Nobody makes a key by asking for what the key would refuse.
+    let policy = key.policy().map_err(Fault::internal)?;
+    if !authorize::may_use_managed(stage.caller, &policy, action, &arn) {
+        return Ok(None);
+    }
     let mut record = KeyRecord {
         key_id,
         account,
@@ -109,11 +120,6 @@ pub(crate) async fn at_first_use(
         supply: Supply::Made,
     };
     let Outcome { result, receipt } = site.hsm().call(command).await.map_err(unanswered)?;
-    let arn = KeyArn {
-        region: region.clone(),
-        account,
-        key_id,
-    };
     let details = format!(r#"{{"keyId":"{arn}"}}"#).into_bytes();
     let mut event = site
         .trail()

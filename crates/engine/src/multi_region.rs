@@ -24,7 +24,10 @@ use keystead_types::{AccountId, Fault, KeyArn, KeyId, KeyState, MaterialId, Orig
 use keystead_wall::{Command, KeyHandle, Outcome, Reply, WrappedKey};
 
 use crate::entry;
-use crate::limits::{CONVERGE_ROUNDS, HANDOVERS_MISSED, REPLICA_UNNAMED_MILLIS, SYNC_RETRY_MILLIS};
+use crate::limits::{
+    CONVERGE_ROUNDS, HANDOVERS_MISSED, RECEIPTS_PER_TRANSFER, REPLICA_UNNAMED_MILLIS,
+    SYNC_RETRY_MILLIS,
+};
 use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
 use crate::service;
 use crate::site::{FoundSite, Site};
@@ -273,6 +276,11 @@ async fn attend(
         if let (Origin::AwsKms, None, Some(wrapped)) =
             (primary.origin, &theirs.wrapped, &own.wrapped)
         {
+            if receipts.len() >= RECEIPTS_PER_TRANSFER {
+                // The rest follows in the next round; until then the key is not ready.
+                next.state = stored.value.state;
+                break;
+            }
             let moved = transfer(site, there, primary, own.id, wrapped, &mut receipts).await;
             match moved {
                 Ok(wrapped) => theirs.wrapped = Some(wrapped),

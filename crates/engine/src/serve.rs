@@ -144,6 +144,7 @@ async fn attempt<O: Operation>(
         caller,
         entry,
         freshness,
+        dry_run: O::Shape::dry_run(input),
     };
     let held = <O::Target as Target>::acquire(&mut stage, &O::SPEC, selection).await?;
     target::admit_usage::<O::Target>(&held, operation)?;

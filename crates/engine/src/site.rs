@@ -306,7 +306,8 @@ impl Site {
             return Ok(*count);
         }
         let records = self.records();
-        let keys = records.count_keys(account, at_most).await;
+        let most = at_most.saturating_add(MANAGED_KEYS_MAX);
+        let keys = records.count_keys(account, most).await;
         let managed = self.count_managed(account).await?;
         let count = keys.map_err(Fault::internal)?.saturating_sub(managed);
         self.counts().insert(account, count);

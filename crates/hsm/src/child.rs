@@ -9,12 +9,12 @@ use std::thread;
 
 use keystead_wall::control::ControlError;
 use keystead_wall::{
-    Command, ControlChannel, Handler, Lane, LaneSocket, Outcome, RootConfig, Start, serve_lane,
+    Command, ControlChannel, Handler, LaneSocket, Outcome, RootConfig, Start, serve_lane,
 };
 use thiserror::Error;
 
 use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
-use crate::sandbox::{self, Landlock, SandboxError};
+use crate::sandbox::{self, Landlock, SandboxError, Work};
 
 /// Exit status when the start failed; the reason went to the supervisor and to standard error.
 const EXIT_FAILED: u8 = 1;
@@ -97,10 +97,10 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
     for lane in lanes {
         let lane_core = core.lane(lane.number)?;
         let name = format!("lane-{}", lane.number);
-        threads.spawn(name, lane.kind, move || serve(lane, lane_core))?;
+        threads.spawn(name, Work::Lane(lane.kind), move || serve(lane, lane_core))?;
     }
     let preparing = Arc::clone(&core);
-    threads.spawn("preparing".to_owned(), Lane::Making, move || {
+    threads.spawn("preparing".to_owned(), Work::Ahead, move || {
         preparing.start_preparing(prepared_keys);
     })?;
     threads.await_ready()?;
@@ -124,11 +124,11 @@ struct Waiting {
 }
 
 impl Threads {
-    /// Makes a thread of that lane's priority that will do `work`.
+    /// Makes a thread of that priority that will do `work`.
     fn spawn(
         &mut self,
         name: String,
-        priority: Lane,
+        priority: Work,
         work: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<()> {
         let (ready, readiness) = channel();

@@ -138,7 +138,11 @@ pub const SMALL_SLOTS: usize = DOMAIN_KEYS_MAX + 2 * LANES_MAX + 1024;
 /// what was unwrapped, what is kept), one for a making one. Source: Keystead's own.
 pub const LARGE_SLOTS: usize = 5 * keystead_wall::limits::WORKERS_MAX as usize;
 
-/// Niceness of the threads that serve slow lanes. Source: measured, see `wall.md` of the design:
+/// Niceness of the thread that makes RSA keys ahead: the lowest priority that there is, for nobody
+/// waits for them. Those that somebody waits for are made with [`SLOW_LANE_NICE`]: at 19 none
+/// would be done while all cores are busy. Source: setpriority(2).
+pub const PREPARING_NICE: i32 = 19;
+/// Niceness of the threads that serve slow and making lanes. Source: measured, see `wall.md` of the design:
 /// at 10, four RSA-4096 signers leave AES its throughput and still make progress.
 pub const SLOW_LANE_NICE: i32 = 10;
 

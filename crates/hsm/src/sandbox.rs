@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use keystead_wall::Lane;
-use keystead_wall::limits::MAKING_NICE;
 use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
@@ -17,7 +16,7 @@ use seccompiler::{
 };
 use thiserror::Error;
 
-use crate::limits::SLOW_LANE_NICE;
+use crate::limits::{PREPARING_NICE, SLOW_LANE_NICE};
 
 /// A step of the sandbox failed; the process must not serve.
 #[derive(Debug, Error)]
@@ -86,12 +85,21 @@ pub(crate) fn leave_the_file_system() -> Result<Landlock, SandboxError> {
     })
 }
 
-/// Gives the calling thread the priority of its lane.
-pub(crate) fn set_priority(lane: Lane) -> Result<(), SandboxError> {
-    match lane {
-        Lane::Fast => Ok(()),
-        Lane::Slow => nice(SLOW_LANE_NICE),
-        Lane::Making => nice(MAKING_NICE),
+/// What a thread is for, which decides its priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The commands of a lane, for which somebody waits.
+    Lane(Lane),
+    /// Keys made ahead, for which nobody waits yet.
+    Ahead,
+}
+
+/// Gives the calling thread the priority of its work.
+pub(crate) fn set_priority(work: Work) -> Result<(), SandboxError> {
+    match work {
+        Work::Lane(Lane::Fast) => Ok(()),
+        Work::Lane(Lane::Slow | Lane::Making) => nice(SLOW_LANE_NICE),
+        Work::Ahead => nice(PREPARING_NICE),
     }
 }
 

@@ -68,8 +68,5 @@ pub const FAILURE_TEXT_MAX_BYTES: usize = 512;
 pub const WORKERS_MAX: u16 = 66;
 /// Lanes of a worker: fast, slow, making.
 pub const LANES_PER_WORKER: u16 = 3;
-/// Niceness of the threads of the HSM process that make RSA keys, for a lane or ahead: the lowest
-/// priority that there is. Source: setpriority(2).
-pub const MAKING_NICE: i32 = 19;
 /// Most sealed domain keys that a child is started with: one per Region.
 pub const DOMAINS_MAX: usize = 1024;

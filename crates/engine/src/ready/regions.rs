@@ -139,9 +139,10 @@ impl Ready<'_, OneKey<AnyUse>> {
             }
             Some(_) => return Err(taken(arn)),
         };
-        let details = format!(r#"{{"keyId":"{arn}"}}"#).into_bytes();
-        let trail = there.trail();
-        let mut entry = trail.service_event("CreateKey", replica.account, Some(details));
+        // The same caller makes a key there.
+        let entry = self.stage.entry.elsewhere(there.trail(), "CreateKey");
+        let mut entry = entry.ok_or_else(|| Fault::internal("a request without its caller"))?;
+        entry.response_elements(format!(r#"{{"keyId":"{arn}"}}"#).into_bytes());
         entry.resource(arn.clone());
         let change = Change::PutKey {
             record: replica.clone(),
@@ -179,6 +180,7 @@ impl Ready<'_, OneKey<AnyUse>> {
             caller: self.stage.caller,
             entry: &mut *self.stage.entry,
             freshness: Freshness::Stored,
+            dry_run: false,
         };
         authorize::key(&stage, action, &replica, Subject::Named { alias: None })?;
         let state = replica.record().state;

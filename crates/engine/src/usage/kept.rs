@@ -1,9 +1,11 @@
 //! Last uses in memory, and how far the log is covered by them.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use foldhash::quality::RandomState;
 
 use super::{KeyName, Use};
 use crate::limits::USES_KEPT;
@@ -47,7 +49,7 @@ impl Uses {
     pub(super) fn keeping(most: usize) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             kept: AtomicUsize::new(0),
             most,
             storing: AtomicBool::new(false),
