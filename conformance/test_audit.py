@@ -235,7 +235,11 @@ def test_every_operation_is_recorded_once(audited, own):
     answers = [(name, own.call(name, members)) for name, members in requests(own)]
     for name, answer in answers:
         assert answer.status == 200, (name, answer.raw)
-        event = event_of(audited, answer)
+        event, *others = events_of(audited, answer.request_id)
+        # A replica is recorded in its own Region too: `test_a_replica_is_recorded_in_both_regions`.
+        assert not others or name == "ReplicateKey", others
+        if others:
+            event = next(each for each in [event, *others] if each["eventName"] == name)
         assert event["eventName"] == name and not event.get("errorCode")
         assert event["readOnly"] is bool(READ_ONLY.match(name)), name
         if name in WITHOUT_RESOURCE:
@@ -245,6 +249,21 @@ def test_every_operation_is_recorded_once(audited, own):
             assert arns and (name != "ReEncrypt" or len(arns) == 2), name
         if event["readOnly"]:
             assert event["responseElements"] is None, name
+
+
+def test_a_replica_is_recorded_in_both_regions(audited, own):
+    key = own.key_id(MultiRegion=True)
+    answer = own.call("ReplicateKey", KeyId=key, ReplicaRegion="eu-west-1")
+    found = events_of(audited, answer.request_id, 2)
+    where = {event["eventName"]: event for event in found}
+    assert len(found) == 2 and set(where) == {"ReplicateKey", "CreateKey"}
+    assert where["ReplicateKey"]["awsRegion"] == "us-east-1"
+    assert where["CreateKey"]["awsRegion"] == "eu-west-1"
+    for event in found:
+        assert event["userIdentity"]["arn"] == own.root and event["readOnly"] is False
+        assert not event.get("errorCode")
+    arns = [entry["ARN"] for entry in where["CreateKey"]["resources"]]
+    assert arns == [own.in_region("eu-west-1").arn(key)]
 
 
 def test_changes_tell_their_key(audited, own):
