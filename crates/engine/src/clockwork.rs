@@ -1,6 +1,7 @@
 //! What happens by itself: keys whose waiting period is over are destroyed, keys whose rotation
-//! is due get new material. Both are committed and audited like a request, as events of the
-//! service itself.
+//! is due get new material, imported material whose time is over is removed, related multi-Region
+//! keys are brought in line, and last uses are stored. All is committed and audited like a
+//! request, as events of the service itself.
 
 use std::sync::Arc;
 

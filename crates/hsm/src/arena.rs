@@ -1,4 +1,4 @@
-//! Locked memory for key material: the one module of this crate with `unsafe` code.
+//! Locked memory for key material: with `gaps`, one of the two modules with `unsafe` code.
 //!
 //! One mapping between two guard pages, made at the start and pre-faulted: `memfd_secret` where
 //! the kernel has it (its pages are gone from the kernel's own map, so neither `/proc/PID/mem`

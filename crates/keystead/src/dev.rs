@@ -19,8 +19,9 @@ use crate::running::{self, Plan};
 #[derive(clap::Args)]
 #[command(
     after_help = "Credentials: access key id `test` with secret `test` is the root user of \
-    account 000000000000; any 12 digits with secret `test` are the root user of that account. Any \
-    Region works. Signatures are checked all the same."
+    account 000000000000; any 12 digits with secret `test` are the root user of that account; \
+    `service_s3` is the service s3.amazonaws.com acting for account 000000000000, \
+    `service_s3_111122223333` for that account. Any Region works. Signatures are checked all the same."
 )]
 pub(crate) struct Options {
     /// Where to listen; loopback only.

@@ -187,7 +187,7 @@ fn ciphertext<'a>(
         _ if ignored => Ok(None),
         Some(blob) => Ok(Some(blob)),
         None => Err(Fault::validation(
-            "1 validation error detected: Value at 'ciphertextBlob' failed to satisfy \
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy \
              constraint: Member must not be null",
         )),
     }

@@ -1,5 +1,7 @@
 //! A data directory at work: its Regions, its HSM process, its audit log.
 
+mod stores;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -11,8 +13,7 @@ use arc_swap::ArcSwap;
 use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
 use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
 use keystead_server::{Health, Sites};
-use keystead_store::{Backend, Change, Expect, Meta, Records, Versioned};
-use keystead_store_sqlite::SqliteBackend;
+use keystead_store::{Change, Expect, Meta, Records, Versioned};
 use keystead_types::{Clock, Entropy, Fault, Region};
 use keystead_wall::supervisor::SupervisorState;
 use keystead_wall::{
@@ -22,6 +23,7 @@ use keystead_wall::{
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::layout::DataDir;
+use stores::{open_store, prepare_store, put_meta};
 
 /// Outbox records read in one go.
 const OUTBOX_PAGE: usize = 500;
@@ -364,46 +366,6 @@ impl Deployment {
             .take();
         supervisor.into_iter().for_each(Supervisor::shutdown);
     }
-}
-
-fn open_store(dir: &DataDir, region: &Region) -> Result<Records, String> {
-    let backend = SqliteBackend::open(dir.store(region)).map_err(|error| error.to_string())?;
-    let backend: Arc<dyn Backend> = Arc::new(backend);
-    Ok(Records::new(backend))
-}
-
-/// Brings a store to the present schema and checks that it belongs to the Region. Gives its
-/// sealed domain key.
-async fn prepare_store(region: &Region, records: &Records) -> Result<Option<Vec<u8>>, String> {
-    keystead_store::migrate(records.backend())
-        .await
-        .map_err(|error| error.to_string())?;
-    let text = |error: keystead_store::StoreError| error.to_string();
-    match records.meta(Meta::RegionName).await.map_err(text)? {
-        Some(name) if name.value != region.as_str().as_bytes() => {
-            return Err(format!(
-                "the store in the directory of Region {region} belongs to Region {}; it was moved or restored to the wrong place",
-                String::from_utf8_lossy(&name.value)
-            ));
-        }
-        Some(_) => {}
-        None => put_meta(records, Meta::RegionName, region.as_str().into()).await?,
-    }
-    let sealed = records.meta(Meta::SealedDomainKey).await.map_err(text)?;
-    Ok(sealed.map(|sealed| sealed.value))
-}
-
-async fn put_meta(records: &Records, item: Meta, value: Vec<u8>) -> Result<(), String> {
-    let change = Change::PutMeta {
-        item,
-        value,
-        expect: Expect::Absent,
-    };
-    records
-        .apply(vec![change])
-        .await
-        .map(|_| ())
-        .map_err(|error| error.to_string())
 }
 
 /// The Regions of a deployment as its own Regions see it.
