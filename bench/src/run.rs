@@ -60,6 +60,8 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
     }
     let keystead = start_keystead(&args.keystead, folder.path(), &args.dev).await?;
     idle::print(&keystead).await;
+    // The RSA keys that are made ahead are no part of any request.
+    keystead.rested().await?;
     let mut caller = Caller::open(&keystead.address, signer()).await?;
     let mut points = Vec::new();
     for operation in args.chosen(&Operation::SYMMETRIC) {
