@@ -3,7 +3,7 @@
 use crate::load::{self, Counts, Shape};
 use crate::process::Server;
 use crate::run::{signer, start_keystead};
-use crate::workload::{Caller, Operation, member};
+use crate::workload::{Caller, Operation, Signing, member};
 use crate::{bodies, limits, report};
 use std::io;
 use std::path::PathBuf;
@@ -66,6 +66,7 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
             missed |= !prepared_verdict(name, size, taken);
         }
     }
+    missed |= !beside_signing(args, &server, &mut caller).await?;
     let (quiet, beside) = beside(args, &server, &mut caller, &wrapping).await?;
     println!("Encrypt, c={}:", limits::BESIDE_CONNECTIONS);
     println!("| | requests/s | p50 µs | p99 µs | CPU µs/request | errors |");
@@ -122,7 +123,8 @@ async fn beside(
     let mut wanting = JoinSet::new();
     for _ in 0..limits::WANTING_CONNECTIONS {
         let client = Caller::open(&server.address, signer()).await?;
-        wanting.spawn(want(client, body.clone(), Arc::clone(&made)));
+        let target = bodies::target("GenerateDataKeyPair");
+        wanting.spawn(want(client, target, body.clone(), Arc::clone(&made)));
     }
     // From then on each of these requests waits for a key to be made.
     let begin = Instant::now();
@@ -149,17 +151,65 @@ async fn beside(
     Ok((quiet, beside))
 }
 
-/// Asks for keys until a request fails, and says why.
-async fn want(mut client: Caller, body: String, made: Arc<AtomicU32>) -> io::Error {
+/// Calls until a request fails, and says why.
+async fn want(mut client: Caller, target: String, body: String, made: Arc<AtomicU32>) -> io::Error {
     loop {
-        match client
-            .call(&bodies::target("GenerateDataKeyPair"), &body)
-            .await
-        {
+        match client.call(&target, &body).await {
             Ok(_) => made.fetch_add(1, Ordering::Relaxed),
             Err(error) => return error,
         };
     }
+}
+
+/// Encrypt by itself, and beside clients that sign with RSA_4096 without a pause. False when it
+/// loses more of its rate than the target allows.
+async fn beside_signing(args: &Args, server: &Server, caller: &mut Caller) -> io::Result<bool> {
+    let workload = bodies::prepare(caller, Operation::Encrypt).await?;
+    let signing = bodies::prepare(caller, Operation::Sign(Signing::Rsa4096)).await?;
+    let body = signing.bodies.first().cloned().unwrap_or_default();
+    let shape = Shape {
+        connections: limits::OTHERS_CONNECTIONS,
+        warm_up: limits::WARM_UP,
+        measured: Duration::from_secs(args.seconds),
+    };
+    server.rested().await?;
+    let signer_of_load = signer();
+    let load = || {
+        load::run(&server.address, &signer_of_load, &workload, shape, || {
+            server.cpu()
+        })
+    };
+    let quiet = load().await?;
+    let signed = Arc::new(AtomicU32::new(0));
+    let mut signers = JoinSet::new();
+    for _ in 0..limits::SIGNING_CONNECTIONS {
+        let client = Caller::open(&server.address, signer()).await?;
+        let (target, body) = (signing.target.clone(), body.clone());
+        signers.spawn(want(client, target, body, Arc::clone(&signed)));
+    }
+    let beside = load().await?;
+    if let Some(ended) = signers.try_join_next() {
+        return Err(ended.unwrap_or_else(io::Error::other));
+    }
+    let (alone, together) = (quiet.rate(), beside.rate());
+    if let Some(error) = quiet.first_error.or(beside.first_error) {
+        return Err(io::Error::other(error));
+    }
+    let lost = 1.0 - together / alone;
+    let holds = lost <= limits::SIGNING_MAY_COST;
+    println!(
+        "{} Encrypt c={}: {:.0} requests/s, {:.0} beside {} clients that sign with RSA_4096 \
+         ({} signatures), {:.0} % less (target at most {:.0} %)",
+        if holds { "holds " } else { "MISSED" },
+        limits::OTHERS_CONNECTIONS,
+        alone,
+        together,
+        limits::SIGNING_CONNECTIONS,
+        signed.load(Ordering::Relaxed),
+        100.0 * lost,
+        100.0 * limits::SIGNING_MAY_COST
+    );
+    Ok(holds)
 }
 
 #[cfg(test)]

@@ -81,3 +81,8 @@ pub(crate) const CPU_RATIO_MAX_AT_16: f64 = 2.3;
 
 /// Target: median latency at one connection above the bare server's, in µs.
 pub(crate) const P50_ADDED_MICROS_MAX_AT_1: f64 = 60.0;
+
+/// Clients that sign with RSA_4096 beside Encrypt.
+pub(crate) const SIGNING_CONNECTIONS: usize = 4;
+/// Target: the part of Encrypt's rate that they may cost.
+pub(crate) const SIGNING_MAY_COST: f64 = 0.35;
