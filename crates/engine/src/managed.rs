@@ -1,6 +1,6 @@
 //! AWS managed keys: one for each service in an account and Region, made at its first use.
 //!
-//! Keys that a service makes in an account of its own are what AWS calls AWS owned keys: nobody
+//! Keys in an account that belongs to a service's operator are what AWS calls AWS owned keys: nobody
 //! else sees or counts them, because nobody else is in that account.
 
 use keystead_policy::ManagedKey;

@@ -4,7 +4,9 @@ use aws_lc_rs::digest;
 use keystead_policy::NamedPrincipal;
 use keystead_store::records::{GrantConstraints, GrantParty, GrantRecord};
 use keystead_store::{Change, Versioned};
-use keystead_types::{Fault, FaultKind, GrantId, GrantOperation, Hex32, Principal, partition_of};
+use keystead_types::{
+    AccountId, Fault, FaultKind, GrantId, GrantOperation, Hex32, KeyId, Principal, partition_of,
+};
 
 use super::{Page, Ready, Window};
 use crate::authorize;
@@ -43,7 +45,8 @@ impl Ready<'_, OneKey<AnyUse>> {
         let held = self.held.clone();
         let key = held.record();
         let (account, key_id) = (key.account, key.key_id);
-        let fingerprint = new.name.as_ref().map(|_| fingerprint(&new));
+        let issuer = self.caller().account;
+        let fingerprint = new.name.as_ref().map(|_| fingerprint(issuer, &new));
         let site = self.stage.site;
         if let Some(fingerprint) = fingerprint {
             let known = site
@@ -78,7 +81,7 @@ impl Ready<'_, OneKey<AnyUse>> {
             retiring: new.retiring,
             operations: new.operations,
             constraints: new.constraints,
-            issuing_account: self.caller().account,
+            issuing_account: issuer,
             created: self.now(),
             fingerprint,
             retiring_digest,
@@ -212,10 +215,10 @@ impl Ready<'_, AccountWide<Listing>> {
     }
 }
 
-fn position_of(text: &str) -> Option<(keystead_types::AccountId, keystead_types::KeyId, GrantId)> {
+fn position_of(text: &str) -> Option<(AccountId, KeyId, GrantId)> {
     let mut parts = text.split(' ');
-    let account = keystead_types::AccountId::parse(parts.next()?).ok()?;
-    let key_id = keystead_types::KeyId::parse(parts.next()?).ok()?;
+    let account = AccountId::parse(parts.next()?).ok()?;
+    let key_id = KeyId::parse(parts.next()?).ok()?;
     let grant_id = Hex32::parse(parts.next()?).ok()?;
     Some((account, key_id, grant_id))
 }
@@ -276,8 +279,8 @@ pub(crate) fn party_digest(party: &GrantParty) -> [u8; 32] {
     finish(context)
 }
 
-/// What two requests with the same parameters have in common.
-fn fingerprint(new: &NewGrant) -> [u8; 32] {
+/// What two requests of one account with the same parameters have in common.
+fn fingerprint(issuer: AccountId, new: &NewGrant) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     let mut part = |text: &str| {
         context.update(&(text.len() as u64).to_be_bytes());
@@ -287,6 +290,7 @@ fn fingerprint(new: &NewGrant) -> [u8; 32] {
         GrantParty::Principal(text) => format!("p{text}"),
         GrantParty::Service(text) => format!("s{text}"),
     };
+    part(issuer.as_str());
     part(new.name.as_deref().unwrap_or_default());
     part(&party(&new.grantee));
     part(&new.retiring.as_ref().map(party).unwrap_or_default());

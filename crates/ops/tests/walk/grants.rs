@@ -539,3 +539,20 @@ async fn a_removed_key_takes_its_grants_along() {
     let stored = world.records.grant(account(OWN), key_id(&key), id).await;
     assert!(stored.unwrap().is_none());
 }
+
+/// The account that issued a grant may retire it, so one name of two accounts is two grants.
+#[tokio::test]
+async fn one_name_of_two_accounts_makes_two_grants() {
+    let world = World::new();
+    let open = policy(&[allow(OWN, &["kms:*"]), allow(OTHER, &["kms:*"])]);
+    let key = world.key_under(open).await;
+    let sent = json!({
+        "KeyId": key, "Name": "n", "GranteePrincipal": OTHER_ROOT, "Operations": ["Decrypt"],
+    });
+    let own = world.call("CreateGrant", sent.clone()).await.ok();
+    let other = world.call_as(root(OTHER), "CreateGrant", sent).await.ok();
+    assert_ne!(own["GrantId"], other["GrantId"]);
+    let issuers: Vec<_> = listed(&world, &key).await;
+    assert_eq!(issuers.len(), 2);
+    assert_ne!(issuers[0]["IssuingAccount"], issuers[1]["IssuingAccount"]);
+}
