@@ -24,7 +24,7 @@ const TABLE: &[Row] = &[
     ("hsm", &["types", "wall"]),
     ("store-sqlite", &["types", "store"]),
     // It implements the directory of credentials that the verifier asks for.
-    ("identity", &["types", "sigv4", "store", "wall"]),
+    ("identity", &["types", "sigv4", "policy", "store", "wall"]),
     (
         "engine",
         &[

@@ -59,11 +59,7 @@ pub(crate) fn opening(principal: Principal) -> Opening {
         request_id: RequestId::from_random([0xee; 16]),
         event_name: "Encrypt",
         read_only: true,
-        caller: Caller {
-            principal,
-            account: account(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
-        },
+        caller: Caller::plain(principal, account(), "AKIAIOSFODNN7EXAMPLE".into()),
         source_ip: std::net::IpAddr::from([203, 0, 113, 7]).into(),
         user_agent: "aws-cli/2.27".to_owned(),
         tls: None,

@@ -3,7 +3,7 @@
 //! Source: KMS Developer Guide, "Determining access to AWS KMS keys"; wording of refusals: IAM
 //! User Guide, "Troubleshoot access denied error messages".
 
-use keystead_policy::{KeyPolicy, Request, Verdict};
+use keystead_policy::{Named, NoContext, Policy, Request, Verdict};
 use keystead_store::records::{GrantParty, GrantRecord};
 use keystead_types::{
     AliasArn, AliasName, Caller, Fault, FaultKind, GrantOperation, KeyArn, Principal, partition_of,
@@ -71,6 +71,8 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
         action,
         resource: key.arn_text(),
         resource_account: record.account,
+        unique_id: None,
+        context: &NoContext,
     });
     // The root user needs no identity policy; nobody else has one yet, so the account's
     // delegation gives them nothing and another account's key is out of their reach.
@@ -82,11 +84,11 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
         matches!(principal, Principal::Service { .. }) && stage.caller.account == record.account;
     match verdict {
         Verdict::Denied { .. } => Err(Reason::ExplicitDeny),
-        Verdict::AllowedDirectly { .. } if own || root || service => Ok(()),
-        Verdict::AllowedByAccount { .. } if root => Ok(()),
-        Verdict::AllowedDirectly { .. } | Verdict::AllowedByAccount { .. } => {
-            Err(Reason::IdentityPolicySilent)
+        Verdict::Allowed { named, .. } if named != Named::Account && (own || root || service) => {
+            Ok(())
         }
+        Verdict::Allowed { .. } if root => Ok(()),
+        Verdict::Allowed { .. } => Err(Reason::IdentityPolicySilent),
         Verdict::NotMatched => Err(Reason::KeyPolicySilent),
     }
 }
@@ -95,7 +97,7 @@ fn decide(stage: &Stage<'_>, action: &str, key: &KeyEntry) -> Result<(), Reason>
 /// let the caller do this.
 pub(crate) fn may_use_managed(
     caller: &Caller,
-    policy: &KeyPolicy,
+    policy: &Policy,
     action: &str,
     arn: &KeyArn,
 ) -> bool {
@@ -105,11 +107,12 @@ pub(crate) fn may_use_managed(
         action,
         resource: &arn.to_string(),
         resource_account: arn.account,
+        unique_id: None,
+        context: &NoContext,
     });
     let root = matches!(caller.principal, Principal::Root { .. });
     match verdict {
-        Verdict::AllowedDirectly { .. } => true,
-        Verdict::AllowedByAccount { .. } => root,
+        Verdict::Allowed { named, .. } => root || named != Named::Account,
         Verdict::Denied { .. } | Verdict::NotMatched => false,
     }
 }
@@ -192,7 +195,7 @@ fn own_account(stage: &Stage<'_>, action: &'static str, resource: &str) -> Resul
 pub(crate) fn can_replace_policy(
     principal: &Principal,
     partition: &str,
-    policy: &keystead_policy::KeyPolicy,
+    policy: &keystead_policy::Policy,
     arn: &KeyArn,
 ) -> bool {
     let verdict = policy.evaluate(&Request {
@@ -201,10 +204,13 @@ pub(crate) fn can_replace_policy(
         action: "kms:PutKeyPolicy",
         resource: &arn.to_string(),
         resource_account: arn.account,
+        unique_id: None,
+        context: &NoContext,
     });
     match verdict {
-        Verdict::AllowedDirectly { .. } => true,
-        Verdict::AllowedByAccount { .. } => matches!(principal, Principal::Root { .. }),
+        Verdict::Allowed { named, .. } => {
+            named != Named::Account || matches!(principal, Principal::Root { .. })
+        }
         Verdict::Denied { .. } | Verdict::NotMatched => false,
     }
 }

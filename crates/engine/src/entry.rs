@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystead_policy::{KeyPolicy, ManagedKey};
+use keystead_policy::{ManagedKey, Policy, PolicyKind};
 use keystead_store::records::KeyRecord;
 use keystead_store::{Revision, Versioned};
 use keystead_types::{
@@ -32,16 +32,16 @@ pub struct KeyEntry {
     revision: Revision,
     arn: KeyArn,
     arn_text: Arc<str>,
-    policy: KeyPolicy,
+    policy: Policy,
     materials: Vec<(KeyBinding, WrappedKey)>,
     /// When the first of the imported material that it needs expires.
     expires: Option<Timestamp>,
 }
 
 /// The policy that decides. That of an AWS managed key is fixed.
-fn compiled_policy(region: &Region, record: &KeyRecord) -> Result<KeyPolicy, Fault> {
+fn compiled_policy(region: &Region, record: &KeyRecord) -> Result<Policy, Fault> {
     if record.manager == KeyManager::Customer {
-        return KeyPolicy::compile(&record.policy).map_err(Fault::internal);
+        return Policy::compile(PolicyKind::Key, &record.policy).map_err(Fault::internal);
     }
     let account = record.account;
     let service = ManagedKey::service_of(&record.policy, account, region);
@@ -119,7 +119,7 @@ impl KeyEntry {
     }
 
     /// The compiled key policy.
-    pub(crate) fn policy(&self) -> &KeyPolicy {
+    pub(crate) fn policy(&self) -> &Policy {
         &self.policy
     }
 

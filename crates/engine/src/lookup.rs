@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use keystead_audit::Entry;
+use keystead_identity::Bearer;
 use keystead_store::Versioned;
 use keystead_store::records::AliasRecord;
 use keystead_types::{
@@ -24,6 +25,9 @@ use crate::target::{GrantHeld, GrantSelector, KeySelector};
 /// What a request carries while its resources are looked up.
 pub struct Stage<'s> {
     pub(crate) site: &'s Site,
+    /// Who asks.
+    pub(crate) bearer: &'s Bearer,
+    /// The same, for the many who need no more.
     pub(crate) caller: &'s Caller,
     pub(crate) entry: &'s mut Entry,
     pub(crate) freshness: Freshness,

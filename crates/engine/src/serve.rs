@@ -1,9 +1,11 @@
 //! The walk of a request.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use keystead_api::{OperationName, Shape};
 use keystead_audit::{Audited, Entry, Opening, SourceAddress, Tls};
+use keystead_identity::Bearer;
 use keystead_store::{Change, StoreError};
 use keystead_types::{AccountId, Caller, Fault, FaultKind, KeyId, RequestId};
 
@@ -29,7 +31,7 @@ pub struct Peer {
 /// An authenticated request.
 pub struct Request<'a> {
     /// Who signed it.
-    pub caller: Caller,
+    pub bearer: Arc<Bearer>,
     /// Its id, answered as `x-amzn-RequestId`.
     pub request_id: RequestId,
     /// Where it came from.
@@ -42,12 +44,13 @@ pub struct Request<'a> {
 /// audit log before this returns.
 pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<Vec<u8>> {
     let Request {
-        caller,
+        bearer,
         request_id,
         peer,
         body,
     } = request;
-    let mut entry = begin(site, O::Shape::OPERATION, request_id, caller.clone(), peer);
+    let caller = bearer.caller.clone();
+    let mut entry = begin(site, O::Shape::OPERATION, request_id, caller, peer);
     let input = match O::Shape::decode(body) {
         Ok(input) => input,
         Err(fault) => return entry.settle(Err(fault)).publish().await,
@@ -57,7 +60,7 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
     entry.request_parameters(parameters);
     let mut freshness = Freshness::Cached;
     for _ in 0..COMMIT_ATTEMPTS {
-        let walked = attempt::<O>(site, &caller, &input, &mut entry, freshness).await;
+        let walked = attempt::<O>(site, &bearer, &input, &mut entry, freshness).await;
         let (answer, changes, used) = match walked {
             Ok(walked) => walked,
             Err(fault) => return entry.settle(Err(fault)).publish().await,
@@ -96,7 +99,7 @@ pub async fn serve_unbuilt(
         site,
         operation,
         request.request_id,
-        request.caller,
+        request.bearer.caller.clone(),
         request.peer,
     );
     let text = format!("Keystead does not offer {} yet.", operation.as_str());
@@ -132,7 +135,7 @@ fn begin(
 /// One pass from the records to the answer, without any durable effect.
 async fn attempt<O: Operation>(
     site: &Site,
-    caller: &Caller,
+    bearer: &Bearer,
     input: &<O::Shape as Shape>::Input,
     entry: &mut Entry,
     freshness: Freshness,
@@ -141,7 +144,8 @@ async fn attempt<O: Operation>(
     let selection = O::target(input)?;
     let mut stage = Stage {
         site,
-        caller,
+        bearer,
+        caller: &bearer.caller,
         entry,
         freshness,
         dry_run: O::Shape::dry_run(input),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::hmac;
 use keystead_attestation::TrustedRoots;
 use keystead_audit::Trail;
+use keystead_identity::Identities;
 use keystead_store::records::AliasRecord;
 use keystead_store::{Change, Records, Revision, StoreError, Versioned};
 use keystead_types::{
@@ -45,6 +46,8 @@ pub struct SiteParts {
     pub quotas: Quotas,
     /// Whether keys of spec SM2 can be made.
     pub sm2: Sm2,
+    /// Accounts, users and roles.
+    pub identities: Arc<dyn Identities>,
 }
 
 /// Whether a Region offers SM2, as AWS does in its Regions in China only.
@@ -203,6 +206,10 @@ impl Site {
 
     pub(crate) fn sm2(&self) -> Sm2 {
         self.parts.sm2
+    }
+
+    pub(crate) fn identities(&self) -> &dyn Identities {
+        &*self.parts.identities
     }
 
     pub(crate) fn quotas(&self) -> &Quotas {

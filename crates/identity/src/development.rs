@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keystead_sigv4::{Credential, Credentials, Secret};
-use keystead_types::{AccountId, Principal};
+use keystead_types::{AccessKeyId, AccountId};
+
+use crate::Bearer;
 
 use crate::limits::DEVELOPMENT_CREDENTIALS;
 
@@ -19,59 +21,64 @@ const ACCOUNT: &str = "000000000000";
 /// only: everyone who reaches the port is everyone.
 #[derive(Default)]
 pub struct DevelopmentDirectory {
-    known: RwLock<HashMap<AccountId, Arc<Credential>>>,
+    known: RwLock<HashMap<AccessKeyId, Arc<Credential<Arc<Bearer>>>>>,
 }
 
 /// A service that acts for an account.
-fn service(access_key_id: &str) -> Option<Credential> {
+fn service(access_key_id: &str) -> Option<Credential<Arc<Bearer>>> {
     let rest = access_key_id.strip_prefix("service_")?;
     let (label, account) = rest.split_once('_').unwrap_or((rest, ACCOUNT));
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     if label.is_empty() || !label.bytes().all(good) {
         return None;
     }
-    Some(Credential {
-        principal: Principal::Service {
-            name: format!("{label}.amazonaws.com").into(),
-        },
-        account: AccountId::parse(account).ok()?,
-        secret: Secret::new(WELL_KNOWN.to_owned()),
-        session: None,
-    })
+    let name = format!("{label}.amazonaws.com").into();
+    let account = AccountId::parse(account).ok()?;
+    Some(credential(Bearer::service(
+        name,
+        account,
+        access_key_id.into(),
+    )))
 }
 
-impl Credentials for DevelopmentDirectory {
-    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
-        let digits = if access_key_id == WELL_KNOWN {
-            ACCOUNT
-        } else {
-            access_key_id
-        };
-        let Ok(account) = AccountId::parse(digits) else {
-            return service(access_key_id).map(Arc::new);
-        };
+fn credential(bearer: Bearer) -> Credential<Arc<Bearer>> {
+    Credential {
+        identity: Arc::new(bearer),
+        secret: Secret::new(WELL_KNOWN.to_owned()),
+        session: None,
+    }
+}
+
+impl Credentials<Arc<Bearer>> for DevelopmentDirectory {
+    fn find(&self, access_key_id: &str, _: Option<&[u8]>) -> Option<Arc<Credential<Arc<Bearer>>>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(credential) = known.get(&account) {
+        if let Some(credential) = known.get(access_key_id) {
             return Some(credential.clone());
         }
         let room = known.len() < DEVELOPMENT_CREDENTIALS;
         drop(known);
-        let credential = Arc::new(Credential {
-            principal: Principal::Root { account },
-            account,
-            secret: Secret::new(WELL_KNOWN.to_owned()),
-            session: None,
-        });
+        let id: AccessKeyId = access_key_id.into();
+        let account = match access_key_id {
+            WELL_KNOWN => ACCOUNT,
+            digits => digits,
+        };
+        let found = match AccountId::parse(account) {
+            Ok(account) => credential(Bearer::root(account, id.clone())),
+            Err(_) => service(access_key_id)?,
+        };
+        let found = Arc::new(found);
         if room {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            return Some(known.entry(account).or_insert(credential).clone());
+            return Some(known.entry(id).or_insert(found).clone());
         }
-        Some(credential)
+        Some(found)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use keystead_types::Principal;
+
     use super::*;
 
     #[test]
@@ -79,8 +86,8 @@ mod tests {
         let directory = DevelopmentDirectory::default();
         let account = |id| {
             directory
-                .find(id)
-                .map(|credential| credential.account.to_string())
+                .find(id, None)
+                .map(|found| found.identity.caller.account.to_string())
         };
         assert_eq!(account("test").as_deref(), Some("000000000000"));
         assert_eq!(account("111122223333").as_deref(), Some("111122223333"));
@@ -102,10 +109,11 @@ mod tests {
             ("service_s3", "000000000000"),
             ("service_s3_111122223333", "111122223333"),
         ] {
-            let credential = directory.find(id).unwrap();
-            assert_eq!(credential.account.as_str(), account);
+            let credential = directory.find(id, None).unwrap();
+            let caller = &credential.identity.caller;
+            assert_eq!(caller.account.as_str(), account);
             let name = "s3.amazonaws.com".into();
-            assert_eq!(credential.principal, Principal::Service { name });
+            assert_eq!(caller.principal, Principal::Service { name });
         }
         for unknown in [
             "service_s3_",
@@ -115,14 +123,17 @@ mod tests {
             "s3",
             "service_s3_111122223333_1",
         ] {
-            assert!(directory.find(unknown).is_none(), "{unknown}");
+            assert!(directory.find(unknown, None).is_none(), "{unknown}");
         }
     }
 
     #[test]
     fn one_account_has_one_credential() {
         let directory = DevelopmentDirectory::default();
-        let once = directory.find("111122223333").unwrap();
-        assert!(Arc::ptr_eq(&once, &directory.find("111122223333").unwrap()));
+        let once = directory.find("111122223333", None).unwrap();
+        assert!(Arc::ptr_eq(
+            &once,
+            &directory.find("111122223333", None).unwrap()
+        ));
     }
 }

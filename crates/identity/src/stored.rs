@@ -7,10 +7,11 @@ use std::sync::Arc;
 use keystead_sigv4::{Credential, Credentials, Secret};
 use keystead_store::records::CredentialRecord;
 use keystead_store::{Change, Records, StoreError};
-use keystead_types::{AccessKeyId, AccountId, Principal, Region, Timestamp};
+use keystead_types::{AccessKeyId, AccountId, Region, Timestamp};
 use keystead_wall::{Command, Hsm, Refusal, Reply, WallError};
 use thiserror::Error;
 
+use crate::Bearer;
 use crate::access_key::AccessKey;
 use crate::limits::CREDENTIALS_PAGE;
 
@@ -39,7 +40,7 @@ pub enum DirectoryError {
 
 /// Access keys, read once. Nothing changes them while the server runs.
 pub struct StoredDirectory {
-    known: HashMap<AccessKeyId, Arc<Credential>>,
+    known: HashMap<AccessKeyId, Arc<Credential<Arc<Bearer>>>>,
 }
 
 /// What a sealed secret is bound to, so that secrets cannot be exchanged in the store.
@@ -136,11 +137,9 @@ impl StoredDirectory {
             let AccessKey { id, secret } = service.key;
             let secret = String::from_utf8(secret.expose().to_vec())
                 .map_err(|_: FromUtf8Error| DirectoryError::Damaged(id.clone()))?;
+            let bearer = Bearer::service(service.principal, service.account, id.clone());
             let credential = Credential {
-                principal: Principal::Service {
-                    name: service.principal,
-                },
-                account: service.account,
+                identity: Arc::new(bearer),
                 secret: Secret::new(secret),
                 session: None,
             };
@@ -161,7 +160,7 @@ async fn open(
     region: &Region,
     id: &AccessKeyId,
     record: &CredentialRecord,
-) -> Result<Credential, DirectoryError> {
+) -> Result<Credential<Arc<Bearer>>, DirectoryError> {
     let account = record.account;
     let label = label(id, account);
     let command = Command::OpenSecret {
@@ -178,15 +177,14 @@ async fn open(
         Err(refusal) => return Err(DirectoryError::Sealed(id.clone(), refusal)),
     };
     Ok(Credential {
-        principal: Principal::Root { account },
-        account,
+        identity: Arc::new(Bearer::root(account, id.clone())),
         secret: Secret::new(secret),
         session: None,
     })
 }
 
-impl Credentials for StoredDirectory {
-    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+impl Credentials<Arc<Bearer>> for StoredDirectory {
+    fn find(&self, access_key_id: &str, _: Option<&[u8]>) -> Option<Arc<Credential<Arc<Bearer>>>> {
         self.known.get(access_key_id).cloned()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use keystead_identity::Bearer;
 use keystead_server::{Hooks, Server, ServerConfig, Service, ServiceParts};
 use keystead_sigv4::{Credentials, Settings, Verifier};
 use keystead_wall::{Worker, WorkerPort};
@@ -55,7 +56,7 @@ pub(crate) fn run<C, P>(
     announce: impl FnOnce(&[SocketAddr]),
 ) -> Result<(), String>
 where
-    C: Credentials + 'static,
+    C: Credentials<Arc<Bearer>> + 'static,
     P: AsyncFnOnce(&Deployment) -> Result<C, String> + Send + 'static,
 {
     let Plan {
@@ -123,7 +124,7 @@ where
     served.and(ended)
 }
 
-fn service<C: Credentials + 'static>(
+fn service<C: Credentials<Arc<Bearer>> + 'static>(
     deployment: &Arc<Deployment>,
     credentials: C,
     host_names: Vec<String>,

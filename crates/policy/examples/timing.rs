@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::time::Instant;
 
-use keystead_policy::{KeyPolicy, Request, default_key_policy};
+use keystead_policy::{NoContext, Policy, PolicyKind, Request, default_key_policy};
 use keystead_types::{AccountId, Principal};
 
 const RUNS: u32 = 200_000;
@@ -40,6 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         action: "kms:Decrypt",
         resource: "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         resource_account: account,
+        unique_id: None,
+        context: &NoContext,
     };
     for (label, document) in [
         ("default", default_key_policy("aws", account)),
@@ -49,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }),
     ] {
         let start = Instant::now();
-        let policy = KeyPolicy::compile(&document)?;
+        let policy = Policy::compile(PolicyKind::Key, &document)?;
         let compiled = start.elapsed();
         let start = Instant::now();
         for _ in 0..RUNS {

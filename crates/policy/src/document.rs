@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{PolicyError, PolicyErrorKind};
+use crate::evaluate::PolicyKind;
 use crate::json::{self, Json, Members};
 use crate::limits::{ECHO_MAX_CHARS, KEY_POLICY_MAX_BYTES, STATEMENTS_MAX, VALUES_PER_LIST_MAX};
 use crate::principal::NamedPrincipal;
@@ -21,8 +22,11 @@ enum Version {
     V2012,
 }
 
-/// Reads a key policy into its statements, in their order.
-pub(crate) fn read_key_policy(document: &str) -> Result<Box<[Statement]>, PolicyError> {
+/// Reads a policy into its statements, in their order.
+pub(crate) fn read_policy(
+    kind: PolicyKind,
+    document: &str,
+) -> Result<Box<[Statement]>, PolicyError> {
     if document.len() > KEY_POLICY_MAX_BYTES {
         return Err(PolicyError::too_large());
     }
@@ -56,7 +60,7 @@ pub(crate) fn read_key_policy(document: &str) -> Result<Box<[Statement]>, Policy
         return Err(PolicyError::too_many("statements", STATEMENTS_MAX));
     }
     let read = |(index, statement)| {
-        read_statement(statement, version).map_err(|why| why.in_statement(index))
+        read_statement(kind, statement, version).map_err(|why| why.in_statement(index))
     };
     let statements: Box<[Statement]> = statements
         .into_iter()
@@ -67,7 +71,11 @@ pub(crate) fn read_key_policy(document: &str) -> Result<Box<[Statement]>, Policy
     Ok(statements)
 }
 
-fn read_statement(statement: Json, version: Version) -> Result<Statement, PolicyError> {
+fn read_statement(
+    kind: PolicyKind,
+    statement: Json,
+    version: Version,
+) -> Result<Statement, PolicyError> {
     let Json::Object(mut members) = statement else {
         return Err(PolicyError::grammar("it is not a JSON object."));
     };
@@ -84,14 +92,29 @@ fn read_statement(statement: Json, version: Version) -> Result<Statement, Policy
         Some("Deny") => Effect::Deny,
         _ => return Err(PolicyError::grammar("Effect must be Allow or Deny.")),
     };
-    let (polarity, principal) = take_one_of(&mut members, "Principal", "NotPrincipal")?
-        .ok_or_else(|| PolicyError::grammar("it has no Principal."))?;
-    if polarity == Polarity::AllBut && effect == Effect::Allow {
-        // It would allow everyone else, of every account; IAM does not support it either.
-        return Err(PolicyError::grammar(
-            "NotPrincipal cannot be used with Allow.",
-        ));
-    }
+    let principals = take_one_of(&mut members, "Principal", "NotPrincipal")?;
+    let principals = match (has_principals(kind), principals) {
+        (false, None) => Principals {
+            polarity: Polarity::Only,
+            entries: Box::new([NamedPrincipal::Everyone]),
+        },
+        (false, Some(_)) => {
+            return Err(PolicyError::grammar(
+                "Policy document should not specify a principal.",
+            ));
+        }
+        (true, None) => return Err(PolicyError::grammar("it has no Principal.")),
+        (true, Some((Polarity::AllBut, _))) if effect == Effect::Allow => {
+            // It would allow everyone else, of every account; IAM does not support it either.
+            return Err(PolicyError::grammar(
+                "NotPrincipal cannot be used with Allow.",
+            ));
+        }
+        (true, Some((polarity, principal))) => Principals {
+            polarity,
+            entries: read_principals(principal)?,
+        },
+    };
     let actions = read_selector(&mut members, "Action", "NotAction", |action| {
         Ok(action.to_ascii_lowercase())
     })?;
@@ -108,13 +131,21 @@ fn read_statement(statement: Json, version: Version) -> Result<Statement, Policy
     Ok(Statement {
         sid: sid.map(Into::into),
         effect,
-        principals: Principals {
-            polarity,
-            entries: read_principals(principal)?,
-        },
+        principals,
         actions,
         resources,
     })
+}
+
+/// Whether statements of such a document say whom they are about.
+fn has_principals(kind: PolicyKind) -> bool {
+    match kind {
+        PolicyKind::Key
+        | PolicyKind::Trust
+        | PolicyKind::ResourceControl
+        | PolicyKind::Endpoint => true,
+        PolicyKind::Identity | PolicyKind::ServiceControl => false,
+    }
 }
 
 fn read_principals(principal: Json) -> Result<Box<[NamedPrincipal]>, PolicyError> {

@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use keystead_types::{AccountId, Principal};
 
+use crate::context::Context;
 use crate::document;
 use crate::error::{PolicyError, PolicyErrorKind};
 use crate::limits::ACTION_BUFFER_BYTES;
 use crate::principal::{Asker, NamedPrincipal, Partition};
 use crate::statement::{Asked, Effect, Statement, StatementOutcome};
 
-/// A key policy, compiled: made once when it is stored or loaded, evaluated for each request.
+/// A policy, compiled: made once when it is stored or loaded, evaluated for each request.
 #[derive(Debug, Clone)]
-pub struct KeyPolicy {
+pub struct Policy {
     statements: Box<[Statement]>,
 }
 
 /// Who wants to do what to which key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The caller.
     pub principal: &'a Principal,
@@ -29,8 +30,58 @@ pub struct Request<'a> {
     /// The key's ARN. Its characters are compared as they are; none is a wildcard.
     pub resource: &'a str,
     /// The key's account. It plays no part in matching: a caller of another account gets the
-    /// same verdict and needs its own account's permission as well, which the engine demands.
+    /// same verdict and needs its own account's permission as well, which
+    /// [`decide`](crate::decide) demands.
     pub resource_account: AccountId,
+    /// The unique id of the caller's user or role (`AIDA…`, `AROA…`), if it has one. An entry of
+    /// a policy that was bound to a unique id fits no other.
+    pub unique_id: Option<&'a str>,
+    /// The request's condition keys.
+    pub context: &'a dyn Context,
+}
+
+/// Of which kind a document is: which elements it may have and which size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A key policy: has principals.
+    Key,
+    /// A role's trust policy: has principals and no resources.
+    Trust,
+    /// An identity policy, permissions boundary or session policy: has no principals, so that
+    /// each statement is about the caller.
+    Identity,
+    /// A service control policy: like an identity policy.
+    ServiceControl,
+    /// A resource control policy: its principal is `*`, and it can only deny.
+    ResourceControl,
+    /// The policy of an endpoint: has principals, like a key policy.
+    Endpoint,
+}
+
+/// How a statement names a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Named {
+    /// By its own ARN: a user, a session of a role, a federated user, a service; also an
+    /// account's root user by the account's ARN.
+    Principal,
+    /// By the ARN of the role of which it is a session.
+    Role,
+    /// As everyone, or by not being excepted.
+    Everyone,
+    /// By its account: a delegation to the account's identity policies.
+    Account,
+}
+
+impl Named {
+    /// The closest first.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Principal => 0,
+            Self::Role => 1,
+            Self::Everyone => 2,
+            Self::Account => 3,
+        }
+    }
 }
 
 /// What a key policy says. `statement` counts from 0.
@@ -41,16 +92,13 @@ pub enum Verdict {
         /// The first such statement.
         statement: usize,
     },
-    /// An Allow statement names the caller or everyone.
-    AllowedDirectly {
+    /// An Allow statement applies. When several do, the one that names the caller most closely:
+    /// itself, then its role, then everyone, then its account.
+    Allowed {
         /// The first such statement.
         statement: usize,
-    },
-    /// An Allow statement names the caller's account: identity policies must allow it too. Never
-    /// the answer for an account's root user, whom such a statement allows directly.
-    AllowedByAccount {
-        /// The first such statement.
-        statement: usize,
+        /// How it names the caller.
+        named: Named,
     },
     /// No statement applies, which denies unless a grant allows.
     NotMatched,
@@ -69,13 +117,13 @@ pub struct StatementTrace {
     pub outcome: StatementOutcome,
 }
 
-impl KeyPolicy {
+impl Policy {
     /// Compiles a document of at most 32,768 bytes.
     ///
     /// Errors: see [`PolicyErrorKind`]. A `Condition` is refused: this version does not evaluate
     /// conditions, and to ignore one would allow what it forbids.
-    pub fn compile(document: &str) -> Result<Self, PolicyError> {
-        let statements = document::read_key_policy(document)?;
+    pub fn compile(kind: PolicyKind, document: &str) -> Result<Self, PolicyError> {
+        let statements = document::read_policy(kind, document)?;
         Ok(Self { statements })
     }
 
@@ -87,25 +135,21 @@ impl KeyPolicy {
         let Some(asked) = asked(request, &action) else {
             return Verdict::NotMatched;
         };
-        let mut direct = None;
-        let mut by_account = None;
+        let mut best: Option<(usize, Named)> = None;
         for (index, statement) in self.statements.iter().enumerate() {
-            let place = match statement.outcome(&asked) {
-                StatementOutcome::MatchedDirectly => &mut direct,
-                StatementOutcome::MatchedByAccount => &mut by_account,
-                StatementOutcome::OtherPrincipal
-                | StatementOutcome::OtherAction
-                | StatementOutcome::OtherResource => continue,
+            let StatementOutcome::Matched(named) = statement.outcome(&asked) else {
+                continue;
             };
             if statement.effect == Effect::Deny {
                 return Verdict::Denied { statement: index };
             }
-            place.get_or_insert(index);
+            if best.is_none_or(|(_, so_far)| named.rank() < so_far.rank()) {
+                best = Some((index, named));
+            }
         }
-        match (direct, by_account) {
-            (Some(statement), _) => Verdict::AllowedDirectly { statement },
-            (None, Some(statement)) => Verdict::AllowedByAccount { statement },
-            (None, None) => Verdict::NotMatched,
+        match best {
+            Some((statement, named)) => Verdict::Allowed { statement, named },
+            None => Verdict::NotMatched,
         }
     }
 

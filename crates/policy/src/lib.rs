@@ -1,6 +1,6 @@
 //! Policy documents: parse, compile, evaluate with reasons. No I/O.
 //!
-//! A [`KeyPolicy`] is compiled once from its JSON text and answers [`Request`]s with a
+//! A [`Policy`] is compiled once from its JSON text and answers [`Request`]s with a
 //! [`Verdict`]:
 //!
 //! 1. A Deny statement that applies wins over everything. A Deny that names an account applies
@@ -29,6 +29,8 @@
 //! KMS Developer Guide, "Key policies in AWS KMS".
 #![forbid(unsafe_code)]
 
+mod context;
+mod decide;
 mod default;
 mod document;
 mod error;
@@ -40,9 +42,11 @@ mod principal;
 mod statement;
 mod wildcard;
 
+pub use context::{ConditionKey, Context, KnownKey, NoContext, Presence, Value};
+pub use decide::{Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Place, decide};
 pub use default::default_key_policy;
 pub use error::{PolicyError, PolicyErrorKind};
-pub use evaluate::{KeyPolicy, Request, StatementTrace, Verdict};
+pub use evaluate::{Named, Policy, PolicyKind, Request, StatementTrace, Verdict};
 pub use managed::ManagedKey;
 pub use principal::{NamedPrincipal, Partition};
 pub use statement::{Effect, StatementOutcome};

@@ -17,3 +17,6 @@ pub const QUESTION_GROUPS_MAX: usize = 64;
 pub const ECHO_MAX_CHARS: usize = 40;
 /// Longest action that is lower-cased without allocation, bytes. Ours: KMS's longest is 39.
 pub const ACTION_BUFFER_BYTES: usize = 128;
+/// Characters of a condition key's name. Ours: the longest that means something is
+/// `kms:EncryptionContext:` and a key of an encryption context.
+pub const CONDITION_KEY_MAX_CHARS: usize = 512;

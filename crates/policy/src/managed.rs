@@ -2,7 +2,7 @@
 
 use keystead_types::{AccountId, Region, partition_of};
 
-use crate::evaluate::KeyPolicy;
+use crate::evaluate::{Policy, PolicyKind};
 
 /// What a service may do with its key in an account. Source: KMS Developer Guide, "AWS managed
 /// keys"; the policies that GetKeyPolicy shows for them.
@@ -64,20 +64,23 @@ impl ManagedKey<'_> {
 
     /// The same policy as it is evaluated. Requests that a service forwards for a caller do not
     /// exist yet; the service itself, which acts for the account, stands for them.
-    pub fn policy(&self) -> Result<KeyPolicy, crate::PolicyError> {
+    pub fn policy(&self) -> Result<Policy, crate::PolicyError> {
         let Self {
             service,
             account,
             region,
         } = *self;
         let partition = partition_of(region);
-        KeyPolicy::compile(&format!(
-            r#"{{"Version": "2012-10-17", "Statement": [
+        Policy::compile(
+            PolicyKind::Key,
+            &format!(
+                r#"{{"Version": "2012-10-17", "Statement": [
                 {{"Effect": "Allow", "Principal": {{"Service": "{service}.amazonaws.com"}},
                   "Action": [{CRYPTOGRAPHIC}], "Resource": "*"}},
                 {{"Effect": "Allow", "Principal": {{"AWS": "arn:{partition}:iam::{account}:root"}},
                   "Action": [{READING}], "Resource": "*"}}]}}"#
-        ))
+            ),
+        )
     }
 
     /// The service whose key has that policy; `None` for every text that [`Self::shown_policy`]
@@ -100,16 +103,18 @@ impl ManagedKey<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Request, Verdict};
+    use crate::{Named, NoContext, Request, Verdict};
     use keystead_types::Principal;
 
-    fn verdict(policy: &KeyPolicy, principal: &Principal, action: &str) -> Verdict {
+    fn verdict(policy: &Policy, principal: &Principal, action: &str) -> Verdict {
         policy.evaluate(&Request {
             principal,
             partition: "aws",
             action,
             resource: "arn:aws:kms:eu-west-1:111122223333:key/x",
             resource_account: AccountId::parse("111122223333").unwrap(),
+            unique_id: None,
+            context: &NoContext,
         })
     }
 
@@ -127,7 +132,16 @@ mod tests {
         let root = Principal::Root { account };
         for action in ["kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"] {
             let own = verdict(&policy, &service("s3.amazonaws.com"), action);
-            assert!(matches!(own, Verdict::AllowedDirectly { .. }), "{action}");
+            assert!(
+                matches!(
+                    own,
+                    Verdict::Allowed {
+                        named: Named::Principal,
+                        ..
+                    }
+                ),
+                "{action}"
+            );
             let other = verdict(&policy, &service("sqs.amazonaws.com"), action);
             assert_eq!(other, Verdict::NotMatched, "{action}");
             assert_eq!(
@@ -146,7 +160,13 @@ mod tests {
             }
         }
         let reads = verdict(&policy, &root, "kms:GetKeyPolicy");
-        assert!(matches!(reads, Verdict::AllowedDirectly { .. }));
+        assert!(matches!(
+            reads,
+            Verdict::Allowed {
+                named: Named::Principal,
+                ..
+            }
+        ));
     }
 
     #[test]

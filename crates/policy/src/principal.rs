@@ -8,6 +8,7 @@ use std::fmt;
 use keystead_types::{AccountId, Principal};
 
 use crate::error::{PolicyError, PolicyErrorKind};
+use crate::evaluate::Named;
 
 /// A partition that exists. ARNs of other partitions are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,16 +101,6 @@ pub enum NamedPrincipal {
     NoCaller,
 }
 
-/// How an entry fits a caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fit {
-    No,
-    /// The entry names the caller's account: a delegation.
-    Account,
-    /// The entry names the caller itself, or everyone.
-    Direct,
-}
-
 /// The caller of a request, with what every comparison needs worked out once.
 pub(crate) struct Asker<'a> {
     pub(crate) principal: &'a Principal,
@@ -139,15 +130,20 @@ impl<'a> Asker<'a> {
 }
 
 impl NamedPrincipal {
-    pub(crate) fn fit(&self, asker: &Asker<'_>) -> Fit {
-        let direct = match (self, asker.principal) {
-            (Self::Everyone, _) => true,
+    /// How the entry names the caller, if it does.
+    pub(crate) fn fit(&self, asker: &Asker<'_>) -> Option<Named> {
+        let named = match self {
+            Self::Everyone => return Some(Named::Everyone),
+            Self::Role { .. } => Named::Role,
+            _ => Named::Principal,
+        };
+        let fits = match (self, asker.principal) {
             (Self::Account { partition, account }, principal) => {
                 let partition = partition.unwrap_or(asker.partition);
                 return match (asker.is_of(partition, *account), principal) {
-                    (false, _) => Fit::No,
-                    (true, Principal::Root { .. }) => Fit::Direct,
-                    (true, _) => Fit::Account,
+                    (false, _) => None,
+                    (true, Principal::Root { .. }) => Some(Named::Principal),
+                    (true, _) => Some(Named::Account),
                 };
             }
             (
@@ -192,7 +188,7 @@ impl NamedPrincipal {
             (Self::Service { name }, Principal::Service { name: caller }) => **name == **caller,
             _ => false,
         };
-        if direct { Fit::Direct } else { Fit::No }
+        fits.then_some(named)
     }
 
     /// The partition that the entry is written for, if it says so.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::PolicyError;
-use crate::principal::{Asker, Fit, NamedPrincipal};
+use crate::evaluate::Named;
+use crate::principal::{Asker, NamedPrincipal};
 use crate::wildcard::Wildcard;
 
 /// `Effect`.
@@ -65,22 +66,13 @@ pub(crate) struct Principals {
 impl Principals {
     /// For `NotPrincipal`, an entry exempts whom it names directly: an account entry exempts the
     /// account's root user and nobody else.
-    fn fit(&self, asker: &Asker<'_>) -> Fit {
-        let mut best = Fit::No;
-        for entry in &self.entries {
-            match entry.fit(asker) {
-                Fit::No => {}
-                Fit::Account => best = Fit::Account,
-                Fit::Direct => {
-                    best = Fit::Direct;
-                    break;
-                }
-            }
-        }
+    fn fit(&self, asker: &Asker<'_>) -> Option<Named> {
+        let fits = self.entries.iter().filter_map(|entry| entry.fit(asker));
+        let best = fits.min_by_key(|named| named.rank());
         match (self.polarity, best) {
             (Polarity::Only, fit) => fit,
-            (Polarity::AllBut, Fit::Direct) => Fit::No,
-            (Polarity::AllBut, Fit::No | Fit::Account) => Fit::Direct,
+            (Polarity::AllBut, None | Some(Named::Account)) => Some(Named::Everyone),
+            (Polarity::AllBut, Some(_)) => None,
         }
     }
 }
@@ -107,10 +99,8 @@ pub(crate) struct Asked<'a> {
 /// What became of one statement for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementOutcome {
-    /// It applies, and names the caller (or everyone).
-    MatchedDirectly,
-    /// It applies, and names the caller's account.
-    MatchedByAccount,
+    /// It applies, and names the caller that way.
+    Matched(Named),
     /// It is about other principals.
     OtherPrincipal,
     /// It is about this principal, but other actions, or has no action at all.
@@ -124,16 +114,15 @@ impl Statement {
     /// the one worth telling; it is also the order that ends soonest.
     pub(crate) fn outcome(&self, asked: &Asked<'_>) -> StatementOutcome {
         let fit = self.principals.fit(&asked.asker);
-        if fit == Fit::No {
-            StatementOutcome::OtherPrincipal
-        } else if !self.actions.selects(asked.action) {
+        let Some(named) = fit else {
+            return StatementOutcome::OtherPrincipal;
+        };
+        if !self.actions.selects(asked.action) {
             StatementOutcome::OtherAction
         } else if !self.resources.selects(asked.resource) {
             StatementOutcome::OtherResource
-        } else if fit == Fit::Direct {
-            StatementOutcome::MatchedDirectly
         } else {
-            StatementOutcome::MatchedByAccount
+            StatementOutcome::Matched(named)
         }
     }
 }

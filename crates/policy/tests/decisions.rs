@@ -8,7 +8,9 @@
 
 use std::time::{Duration, Instant};
 
-use keystead_policy::{Effect, KeyPolicy, Request, StatementOutcome, Verdict, default_key_policy};
+use keystead_policy::{
+    Effect, NoContext, Policy, PolicyKind, Request, StatementOutcome, Verdict, default_key_policy,
+};
 use keystead_types::{AccountId, Principal};
 use serde_json::{Value, json};
 
@@ -31,9 +33,9 @@ fn alice() -> Principal {
     user("111122223333", "alice")
 }
 
-fn compile(statements: &Value) -> KeyPolicy {
+fn compile(statements: &Value) -> Policy {
     let document = json!({"Version": "2012-10-17", "Statement": statements});
-    KeyPolicy::compile(&document.to_string()).unwrap()
+    Policy::compile(PolicyKind::Key, &document.to_string()).unwrap()
 }
 
 fn request<'a>(principal: &'a Principal, action: &'a str, resource: &'a str) -> Request<'a> {
@@ -43,10 +45,12 @@ fn request<'a>(principal: &'a Principal, action: &'a str, resource: &'a str) -> 
         action,
         resource,
         resource_account: id("111122223333"),
+        unique_id: None,
+        context: &NoContext,
     }
 }
 
-fn ask(policy: &KeyPolicy, principal: &Principal, action: &str) -> Verdict {
+fn ask(policy: &Policy, principal: &Principal, action: &str) -> Verdict {
     policy.evaluate(&request(principal, action, KEY))
 }
 
@@ -82,7 +86,11 @@ fn without_a_matching_statement_nothing_is_allowed() {
 
 #[test]
 fn the_default_policy_delegates_and_allows_the_root_user() {
-    let policy = KeyPolicy::compile(&default_key_policy("aws", id("111122223333"))).unwrap();
+    let policy = Policy::compile(
+        PolicyKind::Key,
+        &default_key_policy("aws", id("111122223333")),
+    )
+    .unwrap();
     let root = Principal::Root {
         account: id("111122223333"),
     };
@@ -126,7 +134,13 @@ fn an_explicit_deny_wins_wherever_it_stands() {
             let verdict = ask(&policy, &alice(), "kms:Decrypt");
             assert!(matches!(verdict, Verdict::Denied { .. }), "{statements}");
             let other = ask(&policy, &alice(), "kms:Encrypt");
-            assert!(matches!(other, Verdict::AllowedDirectly { .. }));
+            assert!(matches!(
+                other,
+                Verdict::Allowed {
+                    named: Named::Principal,
+                    ..
+                }
+            ));
         }
     }
 }
@@ -349,5 +363,5 @@ fn an_explanation_names_the_first_element_that_does_not_fit() {
 #[test]
 fn policies_can_be_shared_between_threads() {
     fn shared<T: Send + Sync + 'static>() {}
-    shared::<KeyPolicy>();
+    shared::<Policy>();
 }

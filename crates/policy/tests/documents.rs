@@ -7,15 +7,16 @@
 )]
 
 use keystead_policy::{
-    KeyPolicy, PolicyError, PolicyErrorKind, Request, Verdict, default_key_policy, limits,
+    NoContext, Policy, PolicyError, PolicyErrorKind, PolicyKind, Request, Verdict,
+    default_key_policy, limits,
 };
 use keystead_types::{AccountId, FaultKind, Principal};
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-fn compile(document: &Value) -> Result<KeyPolicy, PolicyError> {
-    KeyPolicy::compile(&document.to_string())
+fn compile(document: &Value) -> Result<Policy, PolicyError> {
+    Policy::compile(PolicyKind::Key, &document.to_string())
 }
 
 fn statement() -> Value {
@@ -35,7 +36,7 @@ fn with(changes: &Value) -> Value {
     json!({ "Statement": statement })
 }
 
-fn encrypt(policy: &KeyPolicy) -> Verdict {
+fn encrypt(policy: &Policy) -> Verdict {
     let account = AccountId::parse("111122223333").unwrap();
     policy.evaluate(&Request {
         principal: &Principal::User {
@@ -46,11 +47,13 @@ fn encrypt(policy: &KeyPolicy) -> Verdict {
         action: "kms:Encrypt",
         resource: KEY,
         resource_account: account,
+        unique_id: None,
+        context: &NoContext,
     })
 }
 
 fn assert_malformed(document: &str, part: &str) {
-    let why = KeyPolicy::compile(document).expect_err(document);
+    let why = Policy::compile(PolicyKind::Key, document).expect_err(document);
     let fault = why.fault();
     assert_eq!(
         fault.kind(),
@@ -255,9 +258,11 @@ fn policy_variables_are_refused_where_they_would_mean_something() {
 fn size_is_bounded_to_the_byte() {
     let document = json!({"Statement": statement()}).to_string();
     let padded = |bytes: usize| format!("{document}{}", " ".repeat(bytes - document.len()));
-    assert!(KeyPolicy::compile(&padded(32_768)).is_ok());
+    assert!(Policy::compile(PolicyKind::Key, &padded(32_768)).is_ok());
     for bytes in [32_769, 131_073] {
-        let fault = KeyPolicy::compile(&padded(bytes)).unwrap_err().fault();
+        let fault = Policy::compile(PolicyKind::Key, &padded(bytes))
+            .unwrap_err()
+            .fault();
         assert_eq!(fault.kind(), FaultKind::LimitExceeded);
         assert_eq!(
             fault.message(),
@@ -267,7 +272,7 @@ fn size_is_bounded_to_the_byte() {
     // Bytes, not characters.
     let wide = format!(r#"{{"Id":"{}"}}"#, "é".repeat(16_380));
     assert!(wide.chars().count() < 32_768);
-    let why = KeyPolicy::compile(&wide).unwrap_err();
+    let why = Policy::compile(PolicyKind::Key, &wide).unwrap_err();
     assert_eq!(why.kind(), PolicyErrorKind::TooLarge);
 }
 
@@ -312,6 +317,6 @@ fn the_default_policy_is_laid_out_as_aws_does() {
         "}",
     ];
     assert_eq!(text, lines.join("\n"));
-    let policy = KeyPolicy::compile(&text).unwrap();
+    let policy = Policy::compile(PolicyKind::Key, &text).unwrap();
     assert!(policy.require_partition("aws-cn").is_ok());
 }

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use keystead_policy::{KeyPolicy, PolicyErrorKind, Request, Verdict};
+use keystead_policy::{NoContext, Policy, PolicyErrorKind, PolicyKind, Request, Verdict};
 use keystead_types::{AccountId, FaultKind, Principal};
 use serde_json::{Value, json};
 
@@ -50,21 +50,23 @@ fn service(name: &str) -> Principal {
     Principal::Service { name: name.into() }
 }
 
-fn policy(effect: &str, element: &str, principal: &Value) -> Result<KeyPolicy, PolicyErrorKind> {
+fn policy(effect: &str, element: &str, principal: &Value) -> Result<Policy, PolicyErrorKind> {
     let document = json!({
         "Version": "2012-10-17",
         "Statement": {"Effect": effect, element: principal, "Action": "kms:*", "Resource": "*"},
     });
-    KeyPolicy::compile(&document.to_string()).map_err(|why| why.kind())
+    Policy::compile(PolicyKind::Key, &document.to_string()).map_err(|why| why.kind())
 }
 
-fn ask(policy: &KeyPolicy, principal: &Principal, partition: &str) -> Verdict {
+fn ask(policy: &Policy, principal: &Principal, partition: &str) -> Verdict {
     policy.evaluate(&Request {
         principal,
         partition,
         action: "kms:Encrypt",
         resource: KEY,
         resource_account: id(OURS),
+        unique_id: None,
+        context: &NoContext,
     })
 }
 
@@ -394,7 +396,9 @@ fn the_wire_errors_carry_the_texts_of_aws() {
     let fault = |principal: Value| {
         let document =
             json!({"Statement": {"Effect": "Allow", "Principal": principal}}).to_string();
-        KeyPolicy::compile(&document).unwrap_err().fault()
+        Policy::compile(PolicyKind::Key, &document)
+            .unwrap_err()
+            .fault()
     };
     let arn = fault(json!({"AWS": "arn:aws:iam::1:root"}));
     assert_eq!(arn.kind(), FaultKind::InvalidArn);
@@ -417,7 +421,7 @@ fn principals_can_be_listed_for_an_existence_check() {
         {"Effect": "Allow", "Principal": {"AWS": [OURS, "arn:aws:iam::111122223333:user/alice"]}},
         {"Effect": "Deny", "NotPrincipal": {"Service": "s3.amazonaws.com"}},
     ]});
-    let policy = KeyPolicy::compile(&document.to_string()).unwrap();
+    let policy = Policy::compile(PolicyKind::Key, &document.to_string()).unwrap();
     let places: Vec<usize> = policy.named_principals().map(|(at, _)| at).collect();
     assert_eq!(places, [0, 0, 1]);
 }

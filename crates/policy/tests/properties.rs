@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use keystead_policy::{KeyPolicy, Request, StatementOutcome, Verdict};
+use keystead_policy::{NoContext, Policy, PolicyKind, Request, StatementOutcome, Verdict};
 use keystead_types::{AccountId, Principal};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -216,9 +216,15 @@ mod naive {
                 _ if !fits => verdict,
                 Verdict::Denied { .. } => verdict,
                 _ if drawn.deny => Verdict::Denied { statement },
-                Verdict::AllowedDirectly { .. } => verdict,
+                Verdict::Allowed {
+                    named: Named::Principal,
+                    ..
+                } => verdict,
                 _ if direct => Verdict::AllowedDirectly { statement },
-                Verdict::AllowedByAccount { .. } => verdict,
+                Verdict::Allowed {
+                    named: Named::Account,
+                    ..
+                } => verdict,
                 Verdict::NotMatched => Verdict::AllowedByAccount { statement },
             };
         }
@@ -233,8 +239,12 @@ fn ask(document: &str, principal: &Principal, action: &str, resource: &str) -> V
         action,
         resource,
         resource_account: AccountId::parse("111122223333").unwrap(),
+        unique_id: None,
+        context: &NoContext,
     };
-    KeyPolicy::compile(document).unwrap().evaluate(&request)
+    Policy::compile(PolicyKind::Key, document)
+        .unwrap()
+        .evaluate(&request)
 }
 
 /// Any JSON, with the grammar's own names and values often in it.
@@ -288,13 +298,13 @@ proptest! {
 
     #[test]
     fn no_text_makes_compilation_panic(text in ".{0,200}") {
-        let _ = KeyPolicy::compile(&text).map_err(|why| why.fault());
+        let _ = Policy::compile(PolicyKind::Key, &text).map_err(|why| why.fault());
     }
 
     #[test]
     fn no_json_makes_compilation_or_evaluation_panic(tree in any_json(), caller in caller()) {
         for document in [tree.to_string(), json!({ "Statement": tree }).to_string()] {
-            match KeyPolicy::compile(&document) {
+            match Policy::compile(PolicyKind::Key, &document) {
                 Err(why) => prop_assert!(why.fault().message().is_some()),
                 Ok(policy) => {
                     let request = Request {
@@ -303,6 +313,8 @@ proptest! {
                         action: ACTIONS[0],
                         resource: KEYS[0],
                         resource_account: AccountId::parse("111122223333").unwrap(),
+                        unique_id: None,
+                        context: &NoContext,
                     };
                     policy.evaluate(&request);
                     policy.explain(&request);
@@ -321,9 +333,9 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(text) = std::str::from_utf8(&bytes) {
-            let _ = KeyPolicy::compile(text);
+            let _ = Policy::compile(PolicyKind::Key, text);
         }
-        let _ = KeyPolicy::compile(&written(&statements)[..at]);
+        let _ = Policy::compile(PolicyKind::Key, &written(&statements)[..at]);
     }
 
     #[test]
@@ -361,13 +373,15 @@ proptest! {
         statements in prop::collection::vec(drawn(), 1..6),
         caller in caller(),
     ) {
-        let policy = KeyPolicy::compile(&written(&statements)).unwrap();
+        let policy = Policy::compile(PolicyKind::Key, &written(&statements)).unwrap();
         let request = Request {
             principal: &caller,
             partition: "aws",
             action: ACTIONS[0],
             resource: KEYS[0],
             resource_account: AccountId::parse("111122223333").unwrap(),
+            unique_id: None,
+            context: &NoContext,
         };
         let traces = policy.explain(&request);
         prop_assert_eq!(traces.len(), statements.len());

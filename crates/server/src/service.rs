@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use keystead_engine::Site;
+use keystead_identity::Bearer;
 use keystead_sigv4::{Credentials, Verifier};
 use keystead_types::{Clock, Entropy, Fault, Region, RequestId};
 
@@ -31,9 +32,9 @@ pub struct ServiceParts {
     /// The Regions.
     pub sites: Arc<dyn Sites>,
     /// Checks signatures.
-    pub verifier: Verifier,
+    pub verifier: Verifier<Arc<Bearer>>,
     /// Knows the access keys.
-    pub credentials: Arc<dyn Credentials>,
+    pub credentials: Arc<dyn Credentials<Arc<Bearer>>>,
     /// Wall clock, for the window of signatures.
     pub clock: Arc<dyn Clock>,
     /// Randomness for request ids.

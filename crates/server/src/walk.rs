@@ -9,6 +9,7 @@ use http::{HeaderName, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use keystead_api::OperationName;
 use keystead_audit::{Audited, Rejection};
+use keystead_identity::Bearer;
 use keystead_sigv4::{Rejection as Refused, Verified};
 use keystead_types::{Fault, FaultKind, RequestId};
 
@@ -65,7 +66,7 @@ async fn api(
         Ok(verified) => verified,
         Err(refused) => return Answer::rejected(reason(&refused), refused.fault()),
     };
-    let (caller, region, name) = verified.into_parts();
+    let (bearer, region, name) = verified.into_parts();
     let Some(operation) = operation(parts).filter(|_| name == SERVICE) else {
         let fault = Fault::bare(FaultKind::UnknownOperation);
         return Answer::rejected(Rejection::UnknownOperation, fault);
@@ -81,7 +82,7 @@ async fn api(
         },
     };
     let request = keystead_engine::Request {
-        caller,
+        bearer,
         request_id: id,
         peer: connected.peer(&parts.headers, host(parts)),
         body,
@@ -91,7 +92,7 @@ async fn api(
 
 /// Verifies the signature over the request as it arrived. Header lines of one name keep their
 /// order; HTTP/2's `:authority` stands in for a missing `host`.
-fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified, Refused> {
+fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<Bearer>>, Refused> {
     let mut headers = Vec::with_capacity(parts.headers.len() + 1);
     for (name, value) in &parts.headers {
         headers.push((name.as_str(), value.as_bytes()));

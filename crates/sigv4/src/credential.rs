@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use keystead_types::{AccountId, Principal, Timestamp};
+use keystead_types::Timestamp;
 use zeroize::Zeroizing;
 
 /// A secret access key: wiped on drop, never printed, not comparable with `==`.
@@ -51,11 +51,9 @@ impl fmt::Debug for Session {
 }
 
 /// An access key that may sign, and whose it is. It has no `Debug`.
-pub struct Credential {
-    /// Who signs with it.
-    pub principal: Principal,
-    /// The account that its requests count for.
-    pub account: AccountId,
+pub struct Credential<I> {
+    /// Who signs with it; cheap to clone.
+    pub identity: I,
     /// The secret access key.
     pub secret: Secret,
     /// Present for temporary credentials only.
@@ -67,8 +65,10 @@ pub struct Credential {
 /// While a credential is unchanged, return clones of the same `Arc`: derived signing keys are
 /// kept for that very allocation, so a changed secret (a new `Arc`) can never meet an old key,
 /// and an implementer that builds a new `Arc` each time pays the derivation each time.
-pub trait Credentials: Send + Sync {
-    /// The live credential with this access key id. Revoked, deactivated and unknown ones are
-    /// `None`; expired sessions may be returned, the verifier refuses them.
-    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>>;
+pub trait Credentials<I>: Send + Sync {
+    /// The live credential with this access key id. `token` is the session token that came with
+    /// the request, if one did: a temporary credential may be found in it. Revoked, deactivated
+    /// and unknown ones are `None`; expired sessions may be returned, the verifier refuses them,
+    /// and it compares the token with the credential's own.
+    fn find(&self, access_key_id: &str, token: Option<&[u8]>) -> Option<Arc<Credential<I>>>;
 }

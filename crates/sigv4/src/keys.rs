@@ -33,20 +33,20 @@ pub(crate) fn derive(secret: &str, scope: &Scope<'_>) -> Result<Key, Unspecified
 }
 
 /// A derived key that has verified a request, and what was parsed for it.
-pub(crate) struct SigningKey {
+pub(crate) struct SigningKey<I> {
     /// The credential it was derived of. While a `Weak` lives, its address is not used again, so
     /// equal addresses mean the same, unchanged credential; the secret itself can still be
     /// dropped and wiped.
-    owner: Weak<Credential>,
+    owner: Weak<Credential<I>>,
     key: Key,
     access_key_id: AccessKeyId,
     region: Region,
 }
 
-impl SigningKey {
+impl<I> SigningKey<I> {
     /// The key of a credential for a scope whose Region has been parsed.
     pub(crate) fn derive(
-        owner: &Arc<Credential>,
+        owner: &Arc<Credential<I>>,
         scope: &Scope<'_>,
         region: &Region,
     ) -> Result<Self, Rejection> {
@@ -72,40 +72,49 @@ impl SigningKey {
     }
 
     /// True if the key was derived of this very credential.
-    pub(crate) fn belongs_to(&self, credential: &Arc<Credential>) -> bool {
+    pub(crate) fn belongs_to(&self, credential: &Arc<Credential<I>>) -> bool {
         std::ptr::eq(self.owner.as_ptr(), Arc::as_ptr(credential))
     }
 }
 
 /// By whole credential text. The hasher needs no random seed: only texts under which a request
 /// was verified get in, so nobody can choose colliding ones without holding the keys.
-type Half = HashMap<Box<str>, Arc<SigningKey>, BuildHasherDefault<DefaultHasher>>;
+type Half<I> = HashMap<Box<str>, Arc<SigningKey<I>>, BuildHasherDefault<DefaultHasher>>;
 
 /// The signing keys used last, at most `SIGNING_KEYS_MAX`. It is two halves: when the young one
 /// is full it becomes the old one, and the old one is dropped. The key of yesterday's date is
 /// gone as soon as it is not used any more.
-#[derive(Default)]
-pub(crate) struct SigningKeys {
-    halves: RwLock<Halves>,
+pub(crate) struct SigningKeys<I> {
+    halves: RwLock<Halves<I>>,
 }
 
-#[derive(Default)]
-struct Halves {
-    young: Half,
-    old: Half,
+struct Halves<I> {
+    young: Half<I>,
+    old: Half<I>,
+}
+
+impl<I> Default for SigningKeys<I> {
+    fn default() -> Self {
+        Self {
+            halves: RwLock::new(Halves {
+                young: Half::default(),
+                old: Half::default(),
+            }),
+        }
+    }
 }
 
 /// A key that was found.
-pub(crate) struct Kept {
-    pub(crate) key: Arc<SigningKey>,
+pub(crate) struct Kept<I> {
+    pub(crate) key: Arc<SigningKey<I>>,
     /// In the young half; from the old half it should be put again.
     pub(crate) young: bool,
 }
 
-impl SigningKeys {
+impl<I> SigningKeys<I> {
     /// The key last kept under a whole credential text, whosever it is now: ask
     /// [`SigningKey::belongs_to`] before using it.
-    pub(crate) fn find(&self, credential: &str) -> Option<Kept> {
+    pub(crate) fn find(&self, credential: &str) -> Option<Kept<I>> {
         let halves = self.halves.read().unwrap_or_else(PoisonError::into_inner);
         let young = halves.young.get(credential);
         let key = young.or_else(|| halves.old.get(credential))?;
@@ -116,7 +125,7 @@ impl SigningKeys {
     }
 
     /// Keeps a key that has verified a request.
-    pub(crate) fn put(&self, credential: &str, key: Arc<SigningKey>) {
+    pub(crate) fn put(&self, credential: &str, key: Arc<SigningKey<I>>) {
         let mut halves = self.halves.write().unwrap_or_else(PoisonError::into_inner);
         if halves.young.len() >= SIGNING_KEYS_MAX / 2 && !halves.young.contains_key(credential) {
             halves.old = std::mem::take(&mut halves.young);

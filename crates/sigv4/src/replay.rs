@@ -53,7 +53,7 @@ impl ReplayGuard {
     }
 
     /// Remembers a request's signature, or says that it was there.
-    pub fn admit(&self, verified: &Verified, now: Timestamp) -> Replay {
+    pub fn admit<I>(&self, verified: &Verified<I>, now: Timestamp) -> Replay {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.until.len() >= self.max {
             seen.sweep(now);

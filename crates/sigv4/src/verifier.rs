@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
-use keystead_types::{Caller, Region, Timestamp};
+use keystead_types::{AccessKeyId, Region, Timestamp};
 
 use crate::authorization::{ALGORITHM, TERMINATOR};
 use crate::bytes::Block;
@@ -26,8 +26,9 @@ const NO_SECRET: &str = "0000000000000000000000000000000000000000";
 
 /// Proof that a request was signed by a live credential, over the bytes that were received.
 /// Only [`Verifier::verify`] makes one.
-pub struct Verified {
-    caller: Caller,
+pub struct Verified<I> {
+    identity: I,
+    access_key_id: AccessKeyId,
     region: Region,
     service: &'static str,
     signed_at: Timestamp,
@@ -35,10 +36,15 @@ pub struct Verified {
     signature: [u8; 32],
 }
 
-impl Verified {
+impl<I> Verified<I> {
     /// Who signed.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+    pub fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    /// With which access key.
+    pub fn access_key_id(&self) -> &AccessKeyId {
+        &self.access_key_id
     }
 
     /// The Region of the signature's scope.
@@ -66,16 +72,16 @@ impl Verified {
         &self.signature
     }
 
-    /// Caller, Region and service.
-    pub fn into_parts(self) -> (Caller, Region, &'static str) {
-        (self.caller, self.region, self.service)
+    /// Identity, Region and service.
+    pub fn into_parts(self) -> (I, Region, &'static str) {
+        (self.identity, self.region, self.service)
     }
 }
 
-impl fmt::Debug for Verified {
+impl<I> fmt::Debug for Verified<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified")
-            .field("caller", &self.caller)
+            .field("access_key_id", &self.access_key_id)
             .field("region", &self.region)
             .field("service", &self.service)
             .finish_non_exhaustive()
@@ -83,12 +89,12 @@ impl fmt::Debug for Verified {
 }
 
 /// Verifies requests; shared by all threads of a server.
-pub struct Verifier {
+pub struct Verifier<I> {
     settings: Settings,
-    keys: SigningKeys,
+    keys: SigningKeys<I>,
 }
 
-impl Verifier {
+impl<I: Clone> Verifier<I> {
     /// A verifier with no signing key derived yet.
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -113,8 +119,8 @@ impl Verifier {
         &self,
         request: &Request<'_>,
         now: Timestamp,
-        credentials: &dyn Credentials,
-    ) -> Result<Verified, Rejection> {
+        credentials: &dyn Credentials<I>,
+    ) -> Result<Verified<I>, Rejection> {
         let claim = Claim::read(request)?;
         let kept = self.keys.find(claim.scope.credential);
         let (region, service) = self.check_scope(&claim, kept.as_ref())?;
@@ -126,7 +132,7 @@ impl Verifier {
         let digest = canonical::digest(request, &claim, &body_digest)?;
         let given = hex::decode(claim.signature.as_bytes()).ok_or(Rejection::Signature)?;
 
-        let Some(credential) = credentials.find(claim.scope.access_key_id) else {
+        let Some(credential) = credentials.find(claim.scope.access_key_id, claim.token) else {
             let key = derive(NO_SECRET, &claim.scope).map_err(|_| Rejection::Internal)?;
             std::hint::black_box(matches(&key, &claim, digest.as_ref(), &given));
             return Err(Rejection::UnknownToken);
@@ -143,17 +149,14 @@ impl Verifier {
             return Err(Rejection::Signature);
         }
         check_expiry(&credential, now)?;
-        let caller = Caller {
-            principal: credential.principal.clone(),
-            account: credential.account,
-            access_key_id: key.access_key_id(),
-        };
+        let access_key_id = key.access_key_id();
         if !used_again {
             self.keys.put(claim.scope.credential, key);
         }
         let signed_at = Timestamp::from_millis(claim.signed_at.seconds().saturating_mul(1000));
         Ok(Verified {
-            caller,
+            identity: credential.identity.clone(),
+            access_key_id,
             region,
             service,
             signed_at,
@@ -167,7 +170,7 @@ impl Verifier {
     fn check_scope(
         &self,
         claim: &Claim<'_>,
-        kept: Option<&Kept>,
+        kept: Option<&Kept<I>>,
     ) -> Result<(Region, &'static str), Rejection> {
         let scope = &claim.scope;
         if scope.date != claim.signed_at.day() {
@@ -249,7 +252,7 @@ fn matches(key: &hmac::Key, claim: &Claim<'_>, digest: &[u8], given: &[u8; 32]) 
 
 /// A temporary credential comes with its own token, a long-term one with none. The session is
 /// the credential's: the token only has to be equal to its token.
-fn check_token(credential: &Credential, given: Option<&[u8]>) -> Result<(), Rejection> {
+fn check_token<I>(credential: &Credential<I>, given: Option<&[u8]>) -> Result<(), Rejection> {
     let own = credential
         .session
         .as_ref()
@@ -266,7 +269,7 @@ fn check_token(credential: &Credential, given: Option<&[u8]>) -> Result<(), Reje
     }
 }
 
-fn check_expiry(credential: &Credential, now: Timestamp) -> Result<(), Rejection> {
+fn check_expiry<I>(credential: &Credential<I>, now: Timestamp) -> Result<(), Rejection> {
     match &credential.session {
         Some(session) if session.expires <= now => Err(Rejection::ExpiredToken),
         _ => Ok(()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::AccountId;
+use crate::{AccountId, Timestamp};
 
 /// An access key id as it stands in a credential scope; 1–128 characters, cheap to clone.
 pub type AccessKeyId = Arc<str>;
@@ -109,4 +109,67 @@ pub struct Caller {
     pub account: AccountId,
     /// The access key that signed.
     pub access_key_id: AccessKeyId,
+    /// The unique id of the user or role (`AIDA…`, `AROA…`); none for root users, federated users
+    /// and services.
+    pub unique_id: Option<Arc<str>>,
+    /// Present for temporary credentials.
+    pub session: Option<Arc<SessionContext>>,
+}
+
+impl Caller {
+    /// A caller with a long-term credential that has no unique id: a root user or a service.
+    pub fn plain(principal: Principal, account: AccountId, access_key_id: AccessKeyId) -> Self {
+        Self {
+            principal,
+            account,
+            access_key_id,
+            unique_id: None,
+            session: None,
+        }
+    }
+}
+
+/// What temporary credentials say of their session. Everything in it was checked when the
+/// session began, and cannot be changed by its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionContext {
+    /// When it began.
+    pub issued: Timestamp,
+    /// From this moment on it is over.
+    pub expires: Timestamp,
+    /// When the holder proved a second factor, if it did.
+    pub mfa_at: Option<Timestamp>,
+    /// `SourceIdentity`, set once at the beginning of a chain of roles.
+    pub source_identity: Option<Arc<str>>,
+    /// The provider that vouched for a web identity: its issuer without scheme.
+    pub federated_provider: Option<Arc<str>>,
+    /// What it vouched for, by condition key: `accounts.example.com:aud`.
+    pub claims: Vec<(Box<str>, Box<str>)>,
+    /// Session tags: keys (unique without case) and values, in the order given.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+    /// Those of the tags that go on to the next role of a chain, by key.
+    pub transitive_tags: Vec<Box<str>>,
+    /// How many roles the chain has before this one; 0 for a role assumed with a user's keys.
+    pub chain_length: u32,
+    /// The services through which a forward access session goes, the first called first:
+    /// `s3.amazonaws.com`. Empty for sessions that the caller uses itself.
+    pub via: Vec<Arc<str>>,
+}
+
+impl SessionContext {
+    /// A session from one moment to another, with nothing else to say.
+    pub fn plain(issued: Timestamp, expires: Timestamp) -> Self {
+        Self {
+            issued,
+            expires,
+            mfa_at: None,
+            source_identity: None,
+            federated_provider: None,
+            claims: Vec::new(),
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            chain_length: 0,
+            via: Vec::new(),
+        }
+    }
 }

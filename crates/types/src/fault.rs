@@ -5,23 +5,26 @@ use std::error::Error;
 use std::fmt;
 
 macro_rules! fault_kinds {
-    ($($variant:ident $status:literal),* $(,)?) => {
+    ($($variant:ident $status:literal),* $(,)? ; $($named:ident $code:literal $named_status:literal),* $(,)?) => {
         /// The code of a wire error. Its name on the wire is the variant's name with `Exception`
         /// appended, but for the few of [`FaultKind::code`]. Source: KMS model and
-        /// "Common errors" of the KMS API reference.
+        /// "Common errors" of the KMS API reference; below them those of IAM and STS, of their
+        /// models and common errors.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum FaultKind {
             $(#[doc = concat!("HTTP ", stringify!($status), ".")] $variant,)*
+            $(#[doc = concat!("IAM, STS: `", $code, "`, HTTP ", stringify!($named_status), ".")] $named,)*
         }
 
         impl FaultKind {
             /// Every kind.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)* $(Self::$named,)*];
 
             /// The name on the wire: `__type` and `x-amzn-ErrorType`.
             pub fn code(self) -> &'static str {
                 let code = match self {
                     $(Self::$variant => concat!(stringify!($variant), "Exception"),)*
+                    $(Self::$named => $code,)*
                 };
                 match self {
                     Self::InternalFailure | Self::RequestEntityTooLarge => {
@@ -31,9 +34,31 @@ macro_rules! fault_kinds {
                 }
             }
 
+            /// Name and HTTP status in answers of the query protocol, which IAM and STS speak.
+            /// Source: "Common errors" of the IAM and STS API references.
+            pub fn in_query(self) -> (&'static str, u16) {
+                match self {
+                    Self::AccessDenied => ("AccessDenied", 403),
+                    Self::Validation => ("ValidationError", 400),
+                    Self::LimitExceeded => ("LimitExceeded", 409),
+                    Self::MalformedPolicyDocument => ("MalformedPolicyDocument", 400),
+                    Self::InvalidSignature => ("SignatureDoesNotMatch", 403),
+                    Self::UnrecognizedClient => ("InvalidClientTokenId", 403),
+                    Self::IncompleteSignature => ("IncompleteSignature", 400),
+                    Self::MissingAuthenticationToken => ("MissingAuthenticationToken", 403),
+                    Self::ExpiredToken => ("ExpiredToken", 403),
+                    Self::UnknownOperation => ("InvalidAction", 400),
+                    Self::Serialization => ("MalformedInput", 400),
+                    Self::Throttling => ("Throttling", 400),
+                    Self::ServiceUnavailable => ("ServiceUnavailable", 503),
+                    Self::InternalFailure | Self::KMSInternal => ("InternalFailure", 500),
+                    other => (other.code(), other.status()),
+                }
+            }
+
             /// The HTTP status.
             pub fn status(self) -> u16 {
-                match self { $(Self::$variant => $status,)* }
+                match self { $(Self::$variant => $status,)* $(Self::$named => $named_status,)* }
             }
         }
     };
@@ -81,6 +106,22 @@ fault_kinds! {
     UnrecognizedClient 400,
     UnsupportedOperation 400,
     Validation 400,
+    ;
+    ConcurrentModification "ConcurrentModification" 409,
+    DeleteConflict "DeleteConflict" 409,
+    EntityAlreadyExists "EntityAlreadyExists" 409,
+    IdpCommunication "IDPCommunicationError" 400,
+    IdpRejectedClaim "IDPRejectedClaim" 403,
+    InvalidAuthorizationMessage "InvalidAuthorizationMessageException" 400,
+    InvalidIdentityToken "InvalidIdentityToken" 400,
+    InvalidInput "InvalidInput" 400,
+    MissingAction "MissingAction" 400,
+    NoSuchEntity "NoSuchEntity" 404,
+    PackedPolicyTooLarge "PackedPolicyTooLarge" 400,
+    PolicyEvaluation "PolicyEvaluation" 500,
+    PolicyNotAttachable "PolicyNotAttachable" 400,
+    UnmodifiableEntity "UnmodifiableEntity" 400,
+    WebTokenExpired "ExpiredTokenException" 400,
 }
 
 /// An error answer: a public code and message, and a private cause for the operator's log.
@@ -88,6 +129,7 @@ pub struct Fault {
     kind: FaultKind,
     message: Option<Cow<'static, str>>,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    authorization_message: Option<Box<str>>,
 }
 
 impl Fault {
@@ -97,6 +139,7 @@ impl Fault {
             kind,
             message: Some(message.into()),
             cause: None,
+            authorization_message: None,
         }
     }
 
@@ -106,6 +149,7 @@ impl Fault {
             kind,
             message: None,
             cause: None,
+            authorization_message: None,
         }
     }
 
@@ -125,6 +169,19 @@ impl Fault {
     pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Adds the encoded explanation of a denial, which DecodeAuthorizationMessage opens. It
+    /// leaves in a header of its own, so that the answer's body is AWS's.
+    #[must_use]
+    pub fn with_authorization_message(mut self, message: impl Into<Box<str>>) -> Self {
+        self.authorization_message = Some(message.into());
+        self
+    }
+
+    /// The encoded explanation of a denial.
+    pub fn authorization_message(&self) -> Option<&str> {
+        self.authorization_message.as_deref()
     }
 
     /// The code.

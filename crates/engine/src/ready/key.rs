@@ -1,6 +1,6 @@
 //! What a key held for management can do.
 
-use keystead_policy::KeyPolicy;
+use keystead_policy::{Policy, PolicyKind};
 use keystead_store::Change;
 use keystead_store::records::{KeyRecord, Material, WrappedKeyBytes};
 use keystead_types::{Fault, FaultKind, KeyArn, partition_of};
@@ -81,7 +81,7 @@ pub(super) fn checked_policy<T: Target>(
         ));
     }
     let partition = partition_of(&arn.region);
-    let compiled = KeyPolicy::compile(policy).map_err(|error| error.fault())?;
+    let compiled = Policy::compile(PolicyKind::Key, policy).map_err(|error| error.fault())?;
     compiled
         .require_partition(partition)
         .map_err(|error| error.fault())?;

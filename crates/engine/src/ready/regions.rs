@@ -176,6 +176,7 @@ impl Ready<'_, OneKey<AnyUse>> {
             .await?;
         let replica = replica.ok_or_else(|| Fault::internal("a replica's record is not there"))?;
         let stage = Stage {
+            bearer: self.stage.bearer,
             site: &there,
             caller: self.stage.caller,
             entry: &mut *self.stage.entry,

@@ -235,6 +235,7 @@ impl Deployment {
             attestation: self.settings.attestation.clone(),
             quotas: self.settings.quotas.clone(),
             sm2: self.settings.sm2(region),
+            identities: Arc::new(keystead_identity::RootsOnly),
         }));
         self.recall_uses(region, &site).await?;
         let mut sites = HashMap::clone(&self.sites.load());

@@ -40,15 +40,13 @@ fn absent_like(arn: &str) -> String {
 }
 
 fn role(account_text: &str) -> Caller {
-    Caller {
-        principal: Principal::RoleSession {
-            account: account(account_text),
-            role: "worker".into(),
-            session: "one".into(),
-        },
-        account: account(account_text),
-        access_key_id: "ASIAIOSFODNN7EXAMPLE".into(),
-    }
+    let account = account(account_text);
+    let principal = Principal::RoleSession {
+        account,
+        role: "worker".into(),
+        session: "one".into(),
+    };
+    Caller::plain(principal, account, "ASIAIOSFODNN7EXAMPLE".into())
 }
 
 fn sent(operation: &str, key: &str) -> Value {
@@ -356,11 +354,12 @@ async fn a_ciphertext_of_another_account_answers_the_same_with_and_without_its_k
 
 /// A service that acts for an account.
 fn service(name: &str, account: &str) -> Caller {
-    Caller {
-        principal: Principal::Service { name: name.into() },
-        account: AccountId::parse(account).unwrap(),
-        access_key_id: "service".into(),
-    }
+    let principal = Principal::Service { name: name.into() };
+    Caller::plain(
+        principal,
+        AccountId::parse(account).unwrap(),
+        "service".into(),
+    )
 }
 
 #[tokio::test]

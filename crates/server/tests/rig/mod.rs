@@ -24,6 +24,7 @@ use aws_sigv4::sign::v4;
 use keystead_audit::{MemoryLog, Trail};
 use keystead_engine::{Site, SiteParts};
 use keystead_hsm::InProcess;
+use keystead_identity::Bearer;
 use keystead_server::{
     Deadlines, Health, Hooks, ReloadHandle, Server, ServerConfig, ServerError, Service,
     ServiceParts, Sites, TlsFiles,
@@ -31,7 +32,7 @@ use keystead_server::{
 use keystead_sigv4::{Credential, Credentials, Settings, Verifier};
 use keystead_store::Records;
 use keystead_store::memory::MemoryBackend;
-use keystead_types::{AccountId, Clock, Entropy, Fault, FaultKind, Principal, Region, Timestamp};
+use keystead_types::{AccountId, Clock, Entropy, Fault, FaultKind, Region, Timestamp};
 use keystead_wall::{Command, Hsm, Outcome, WallError};
 use tokio::sync::watch;
 
@@ -67,9 +68,9 @@ impl Entropy for Counting {
     }
 }
 
-struct OneKey(Arc<Credential>);
-impl Credentials for OneKey {
-    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+struct OneKey(Arc<Credential<Arc<Bearer>>>);
+impl Credentials<Arc<Bearer>> for OneKey {
+    fn find(&self, access_key_id: &str, _: Option<&[u8]>) -> Option<Arc<Credential<Arc<Bearer>>>> {
         (access_key_id == KEY_ID).then(|| self.0.clone())
     }
 }
@@ -179,11 +180,11 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
+        identities: Arc::new(keystead_identity::RootsOnly),
     });
     let account = AccountId::parse("111122223333").unwrap();
     let credential = Credential {
-        principal: Principal::Root { account },
-        account,
+        identity: Arc::new(Bearer::root(account, KEY_ID.into())),
         secret: SECRET.to_owned().into(),
         session: None,
     };

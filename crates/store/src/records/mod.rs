@@ -5,6 +5,7 @@
 //! versions and damaged bytes with [`StoreError::Corrupt`](crate::StoreError::Corrupt).
 
 mod grant;
+mod identity;
 mod key;
 mod usage;
 mod wire;
@@ -14,6 +15,10 @@ use std::fmt;
 use keystead_types::{AccountId, AliasName, KeyId, Timestamp};
 
 pub use grant::{GrantConstraints, GrantParty, GrantRecord};
+pub use identity::{
+    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord,
+    PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, Tags, UserRecord,
+};
 pub use key::{
     Deletion, Import, KeyRecord, Material, MaterialState, MultiRegion, MultiRegionRole, Replica,
     Rotation, RotationSetting, WrappedKeyBytes,

@@ -351,5 +351,6 @@ fn open(
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
+        identities: Arc::new(keystead_identity::RootsOnly),
     }))
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use keystead_api::{OperationName, for_each_operation};
 use keystead_audit::{Audited, MemoryLog, Record, SourceAddress, Trail};
 use keystead_engine::{KeyRecord, Peer, Request, Site, SiteParts, serve, serve_unbuilt};
+use keystead_identity::Bearer;
 use keystead_store::memory::MemoryBackend;
 use keystead_store::{Backend, Change, Records, Versioned};
 use keystead_types::{
@@ -80,11 +81,8 @@ pub(crate) fn account(text: &str) -> AccountId {
 }
 
 fn caller(principal: Principal) -> Caller {
-    Caller {
-        account: principal.account().unwrap(),
-        principal,
-        access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
-    }
+    let account = principal.account().unwrap();
+    Caller::plain(principal, account, "AKIAIOSFODNN7EXAMPLE".into())
 }
 
 /// The root user of an account.
@@ -220,7 +218,10 @@ impl World {
         let mut random = [0; 16];
         self.entropy.fill(&mut random);
         Request {
-            caller,
+            bearer: Arc::new(Bearer {
+                caller,
+                session_policies: None,
+            }),
             request_id: RequestId::from_random(random),
             peer: Peer {
                 source_ip: SourceAddress::Ip([192, 0, 2, 1].into()),
@@ -354,6 +355,7 @@ fn site(
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
+        identities: Arc::new(keystead_identity::RootsOnly),
     }))
 }
 

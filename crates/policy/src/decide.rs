@@ -1,0 +1,271 @@
+//! All policies together: may this caller do this to this resource now?
+//!
+//! Pure: whoever asks brings the policies that take part. Deny is the default and wins.
+//!
+//! Source: IAM User Guide, "Policy evaluation logic"; KMS Developer Guide, "Determining access
+//! to AWS KMS keys"; what is ours where AWS is silent stands in `docs/divergences.md`.
+
+use std::sync::Arc;
+
+use keystead_types::Principal;
+
+use crate::evaluate::{Named, Policy, Request, Verdict};
+
+/// A compiled policy and the name by which people know it.
+#[derive(Debug, Clone)]
+pub struct NamedPolicy {
+    /// The ARN of a managed policy or guardrail; for an inline policy the ARN of its owner, `#`
+    /// and its name.
+    pub name: Arc<str>,
+    /// The policy.
+    pub policy: Arc<Policy>,
+}
+
+/// The guardrails of one level of an organisation (root, unit, account): one of them must allow.
+pub type Level = Arc<[NamedPolicy]>;
+
+/// The policies that take part in one decision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Case<'a> {
+    /// The policy of the resource: a key's, a role's trust policy. `None` when the resource has
+    /// none, so that identity policies alone decide.
+    pub resource: Option<&'a Policy>,
+    /// The caller's identity policies: of the user and its groups, or of the role.
+    pub identity: &'a [NamedPolicy],
+    /// The caller's permissions boundary.
+    pub boundary: Option<&'a NamedPolicy>,
+    /// The policies that the caller's session was limited to; `None` when it was not limited.
+    pub session: Option<&'a [NamedPolicy]>,
+    /// Service control policies on the caller's account; none for the management account.
+    pub service_control: &'a [Level],
+    /// Resource control policies on the resource's account.
+    pub resource_control: &'a [Level],
+    /// The policy of the endpoint that the request came through.
+    pub endpoint: Option<&'a NamedPolicy>,
+    /// Whether a grant on the key allows what is asked.
+    pub grant: Granted,
+}
+
+/// What grants say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Granted {
+    /// Nothing, or nobody has looked yet.
+    #[default]
+    No,
+    /// A grant allows it to whom it names that way.
+    To(Named),
+}
+
+/// The kinds of policy, as AWS names them in refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `identity-based policy`
+    Identity,
+    /// `resource-based policy`
+    Resource,
+    /// `permissions boundary`
+    Boundary,
+    /// `session policy`
+    Session,
+    /// `service control policy`
+    ServiceControl,
+    /// `resource control policy`
+    ResourceControl,
+    /// `VPC endpoint policy`
+    Endpoint,
+}
+
+impl Kind {
+    /// The words of AWS's messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based policy",
+            Self::Resource => "resource-based policy",
+            Self::Boundary => "permissions boundary",
+            Self::Session => "session policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+            Self::Endpoint => "VPC endpoint policy",
+        }
+    }
+}
+
+/// The statement that decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The kind of its policy.
+    pub kind: Kind,
+    /// The policy's name; `None` for the policy of the resource itself.
+    pub policy: Option<Arc<str>>,
+    /// The statement, from 0.
+    pub statement: usize,
+}
+
+/// Why something is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// The caller is the root user of its own account, and no policy is needed.
+    Root,
+    /// A statement allows it.
+    Statement(Place),
+    /// A grant allows it.
+    Grant,
+}
+
+/// Why something is denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// A statement says Deny.
+    Explicit(Place),
+    /// No policy of that kind allows it.
+    Implicit(Kind),
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is allowed.
+    Allowed(Basis),
+    /// It is denied.
+    Denied(Denial),
+}
+
+impl Decision {
+    /// Whether it is allowed.
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+}
+
+/// What one list of policies says: the first Deny, else the first Allow.
+fn any_of(
+    policies: &[NamedPolicy],
+    request: &Request<'_>,
+    kind: Kind,
+) -> Result<Option<Place>, Denial> {
+    let mut allowed = None;
+    for NamedPolicy { name, policy } in policies {
+        let place = |statement| Place {
+            kind,
+            policy: Some(name.clone()),
+            statement,
+        };
+        match policy.evaluate(request) {
+            Verdict::Denied { statement } => return Err(Denial::Explicit(place(statement))),
+            Verdict::Allowed { statement, .. } => {
+                allowed.get_or_insert_with(|| place(statement));
+            }
+            Verdict::NotMatched => {}
+        }
+    }
+    Ok(allowed)
+}
+
+/// Decides. Allocates nothing but the reference counts of names.
+///
+/// 1. A Deny that applies in any policy denies.
+/// 2. Each level of resource control policies, each level of service control policies and the
+///    endpoint's policy must allow.
+/// 3. What the resource's policy or a grant gives to a user, a session or a federated user by its
+///    own ARN, or to a service, is allowed in that principal's account whatever its boundary and
+///    session policy do not mention. What they give to a role or to everyone is limited by both.
+///    What they give to the account needs an identity policy too; its root user needs none.
+/// 4. A resource of another account needs an identity policy of the caller's account as well,
+///    but for what a grant gives.
+/// 5. A resource without a policy is a matter of identity policies alone.
+pub fn decide(case: &Case<'_>, request: &Request<'_>) -> Decision {
+    match consider(case, request) {
+        Ok(basis) => Decision::Allowed(basis),
+        Err(denial) => Decision::Denied(denial),
+    }
+}
+
+fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
+    let levels = |levels: &[Level], kind| -> Result<bool, Denial> {
+        let mut all = true;
+        for level in levels {
+            all &= any_of(level, request, kind)?.is_some();
+        }
+        Ok(all)
+    };
+    let one = std::slice::from_ref;
+    // Every explicit Deny first: `?` ends with the first of them.
+    let service_control = levels(case.service_control, Kind::ServiceControl)?;
+    let resource_control = levels(case.resource_control, Kind::ResourceControl)?;
+    let endpoint = match case.endpoint {
+        Some(policy) => any_of(one(policy), request, Kind::Endpoint)?.is_some(),
+        None => true,
+    };
+    let resource = match case.resource.map(|policy| policy.evaluate(request)) {
+        Some(Verdict::Denied { statement }) => {
+            return Err(Denial::Explicit(Place {
+                kind: Kind::Resource,
+                policy: None,
+                statement,
+            }));
+        }
+        Some(Verdict::Allowed { statement, named }) => Some((statement, named)),
+        Some(Verdict::NotMatched) | None => None,
+    };
+    let identity = any_of(case.identity, request, Kind::Identity)?;
+    let boundary = match case.boundary {
+        Some(policy) => any_of(one(policy), request, Kind::Boundary)?.is_some(),
+        None => true,
+    };
+    let session = match case.session {
+        Some(policies) => any_of(policies, request, Kind::Session)?.is_some(),
+        None => true,
+    };
+    let needed = [
+        (resource_control, Kind::ResourceControl),
+        (service_control, Kind::ServiceControl),
+        (endpoint, Kind::Endpoint),
+    ];
+    if let Some((_, kind)) = needed.into_iter().find(|(allows, _)| !allows) {
+        return Err(Denial::Implicit(kind));
+    }
+    let within_limits = |basis| match (boundary, session) {
+        (false, _) => Err(Denial::Implicit(Kind::Boundary)),
+        (true, false) => Err(Denial::Implicit(Kind::Session)),
+        (true, true) => Ok(basis),
+    };
+    let root = matches!(request.principal, Principal::Root { .. });
+    let by_identity = || match &identity {
+        _ if root => within_limits(Basis::Root),
+        Some(place) => within_limits(Basis::Statement(place.clone())),
+        None => Err(Denial::Implicit(Kind::Identity)),
+    };
+    if case.resource.is_none() {
+        return by_identity();
+    }
+    let statement = |statement| {
+        Basis::Statement(Place {
+            kind: Kind::Resource,
+            policy: None,
+            statement,
+        })
+    };
+    let own = request.principal.account() == Some(request.resource_account);
+    let service = matches!(request.principal, Principal::Service { .. });
+    let mut refusal = Denial::Implicit(Kind::Resource);
+    if let Some((index, named)) = resource {
+        let basis = statement(index);
+        let allowed = match named {
+            _ if service => Ok(basis),
+            Named::Account => by_identity().map(|_| basis),
+            Named::Principal if own => Ok(basis),
+            Named::Role | Named::Everyone if own => within_limits(basis),
+            Named::Principal | Named::Role | Named::Everyone => by_identity().map(|_| basis),
+        };
+        match allowed {
+            Ok(basis) => return Ok(basis),
+            Err(denial) => refusal = denial,
+        }
+    }
+    match case.grant {
+        Granted::No => Err(refusal),
+        Granted::To(Named::Principal) => Ok(Basis::Grant),
+        Granted::To(Named::Role | Named::Everyone) => within_limits(Basis::Grant),
+        Granted::To(Named::Account) => by_identity().map(|_| Basis::Grant),
+    }
+}
