@@ -84,6 +84,12 @@ impl Region {
         }
     }
 
+    /// The pseudo-Region of what belongs to no Region, such as accounts and their identities:
+    /// `aws-global-1`. Ours; AWS calls it `aws-global`, which has not the form of a Region.
+    pub fn global() -> Self {
+        Self("aws-global-1".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
