@@ -86,3 +86,6 @@ pub(crate) const P50_ADDED_MICROS_MAX_AT_1: f64 = 60.0;
 pub(crate) const SIGNING_CONNECTIONS: usize = 4;
 /// Target: the part of Encrypt's rate that they may cost.
 pub(crate) const SIGNING_MAY_COST: f64 = 0.35;
+
+/// Rate of Encrypt as a session of a role, at least this share of the root user's.
+pub(crate) const ROLE_SHARE_MIN: f64 = 0.85;

@@ -19,6 +19,7 @@ mod many;
 mod others;
 mod process;
 mod report;
+mod roles;
 mod run;
 mod signer;
 mod workload;
@@ -41,6 +42,8 @@ enum Command {
     Run(run::Args),
     /// Create RSA keys while prepared ones last and when none is left
     Keys(keys::Args),
+    /// Encrypt as sessions of roles, beside the root user
+    Roles(roles::Args),
     /// Measure start-up time and idle memory only
     Idle(idle::Args),
     /// Fill a store with keys; measure start-up and a page of ListKeys
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => on_runtime(run::run(&args)),
         Command::Keys(args) => on_runtime(keys::run(&args)),
+        Command::Roles(args) => on_runtime(roles::run(&args)),
         Command::Idle(args) => on_runtime(idle::run(&args)),
         Command::Many(args) => on_runtime(many::run(&args)),
         Command::Floor(args) => floor::run(&args),

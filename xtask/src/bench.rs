@@ -12,7 +12,7 @@ pub(crate) struct Args {
 }
 
 /// Builds the server and the load generator, and measures: the operations, then RSA keys, then
-/// signatures at the HSM.
+/// sessions of roles, then signatures at the HSM.
 ///
 /// # Errors
 /// When a build fails, the server does not start, or a request fails.
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<(), String> {
         return Ok(());
     }
     bench("keys", &[])?;
+    bench("roles", &[])?;
     // A build of its own: what an example needs must not change the server's.
     build(&["--package", "keystead-hsm", "--example", "sign_rates"])?;
     let rates = folder.join("examples").join("sign_rates");
