@@ -4,7 +4,7 @@ use crate::load::{self, Counts, Shape};
 use crate::process::Server;
 use crate::run::{signer, start_keystead};
 use crate::signer::Signer;
-use crate::workload::{Caller, Operation, Sample, member};
+use crate::workload::{Caller, Operation, Sample};
 use crate::{bodies, limits, report};
 use std::io;
 use std::path::PathBuf;
