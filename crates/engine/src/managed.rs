@@ -104,6 +104,7 @@ pub(crate) async fn at_first_use(
         deletion: None,
         multi_region: None,
         policy: key.shown_policy(),
+        bound: Vec::new(),
         tags: Vec::new(),
         materials: Vec::new(),
         public_key: None,

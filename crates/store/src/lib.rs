@@ -24,6 +24,6 @@ pub use backend::{
 };
 pub use change::{Change, Expect, TooManyGrants};
 pub use check::{Refused, check_scan};
-pub use layout::{Due, DueKind, GrantPlace, Meta};
+pub use layout::{Due, DueKind, GrantPlace, IdentityKind, IdentityPlace, Meta};
 pub use migrate::{MigrateError, Migrated, SCHEMA_VERSION, migrate};
 pub use view::{OutboxEntry, Records, Versioned};

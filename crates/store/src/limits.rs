@@ -7,7 +7,7 @@ pub const KEY_MAX_BYTES: usize = 1024;
 /// 100 materials of RSA-4096 stays below it.
 pub const VALUE_MAX_BYTES: usize = 1 << 20;
 /// Writes and conditions of one batch, each. Source: ours; deleting a key with
-/// [`GRANTS_PER_REMOVAL`] grants (4 entries each) and far more aliases than the quota of 50 (2
+/// [`GRANTS_PER_REMOVAL`] grants (5 entries each) and far more aliases than the quota of 50 (2
 /// each) fits.
 pub const BATCH_MAX_ITEMS: usize = 8192;
 /// Most grants that go together with their key. Source: ours.
@@ -21,3 +21,5 @@ pub const GRANT_READ_ATTEMPTS: usize = 8;
 /// Times that usage records are written anew because one of their keys changed meanwhile.
 /// Source: ours.
 pub const USAGE_WRITE_ATTEMPTS: usize = 8;
+/// Records that one batch of a migration reads and writes entries for. Source: ours.
+pub const MIGRATION_PAGE: usize = 1000;

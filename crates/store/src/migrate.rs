@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::change::{Change, Expect};
 use crate::layout::{self, Meta};
+use crate::limits::MIGRATION_PAGE;
+use crate::records::GrantRecord;
 use crate::view::Records;
-use crate::{Backend, BoxFuture, StoreError};
+use crate::{Backend, Batch, BoxFuture, StoreError, Write};
 
 /// The version of layout and records that this program writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Why a store cannot be used by this program.
 #[derive(Debug)]
@@ -74,7 +76,37 @@ const STEPS: &[Step] = &[
     // entries. Key records of version 1 are still read, and none of them has anything due of the
     // new kinds, so nothing is rewritten: the number keeps older programs out.
     |_| Box::pin(async { Ok(()) }),
+    // Version 3 has key records of version 3, grant records of version 2, records of identities,
+    // and the index of grants by grantee, which is written here.
+    |backend| Box::pin(index_grantees(backend)),
 ];
+
+/// Writes the entry by grantee of every grant. Grants themselves stay as they are: those of
+/// version 1 are still read.
+async fn index_grantees(backend: &Arc<dyn Backend>) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let range = layout::grants_all(after.as_ref());
+        let page = backend.scan(range, MIGRATION_PAGE, false).await?;
+        let grants = page.entries.iter();
+        let grants = grants
+            .map(|entry| GrantRecord::decode(&entry.value))
+            .collect::<Result<Vec<_>, _>>()?;
+        let writes = grants.iter().map(|grant| Write::Put {
+            key: layout::grant_by_grantee(&grant.grantee.digest(), &grant.place()),
+            value: Vec::new(),
+        });
+        let writes: Vec<_> = writes.collect();
+        if !writes.is_empty() {
+            let conditions = Vec::new();
+            backend.commit(Batch { conditions, writes }).await?;
+        }
+        after = grants.last().map(GrantRecord::place);
+        if !page.more || after.is_none() {
+            return Ok(());
+        }
+    }
+}
 
 /// Checks the version of a store before anything else uses it, and brings an older one to
 /// [`SCHEMA_VERSION`].
@@ -141,7 +173,6 @@ mod tests {
     use super::*;
     use crate::memory::{Fault, MemoryBackend};
     use crate::records::KeyRecord;
-    use crate::{Batch, Write};
 
     /// Appends a byte to the entry `log` unless it ends with it already.
     async fn note(backend: &Arc<dyn Backend>, byte: u8) -> Result<(), StoreError> {
@@ -230,11 +261,14 @@ mod tests {
         }
     }
 
+    fn bytes(hex: &str) -> Vec<u8> {
+        let byte = |at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap();
+        (0..hex.len()).step_by(2).map(byte).collect()
+    }
+
     #[tokio::test]
     async fn a_store_of_version_1_keeps_its_keys() {
-        let hex = include_str!("../tests/golden/key-plain.v1.hex").trim();
-        let byte = |at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap();
-        let value: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        let value = bytes(include_str!("../tests/golden/key-plain.v1.hex").trim());
         let expected = KeyRecord::decode(&value).unwrap();
         let (account, key_id) = (expected.account, expected.key_id);
         let key = layout::key_record(account, key_id);
@@ -254,6 +288,57 @@ mod tests {
         records.apply(vec![change]).await.unwrap();
         let stored = records.key(account, key_id).await.unwrap().unwrap();
         assert_eq!(stored.value, expected);
+    }
+
+    /// Both kinds of grant of a store of version 2, at their places.
+    fn grants_of_version_1() -> Vec<(Vec<u8>, Vec<u8>)> {
+        let full = include_str!("../tests/golden/grant-full.v1.hex");
+        let plain = include_str!("../tests/golden/grant-plain.v1.hex");
+        let values = [full, plain].map(|hex| bytes(hex.trim()));
+        let place = |value: &[u8]| GrantRecord::decode(value).unwrap().place();
+        let pairs = values.into_iter();
+        pairs
+            .map(|value| (layout::grant(&place(&value)), value))
+            .collect()
+    }
+
+    async fn grants_found(backend: &Arc<dyn Backend>) -> Vec<GrantRecord> {
+        let mut found = Vec::new();
+        for (_, value) in grants_of_version_1() {
+            let grant = GrantRecord::decode(&value).unwrap();
+            let digest = grant.grantee.digest();
+            let records = Records::new(Arc::clone(backend));
+            let page = records.grants_by_grantee(grant.account, grant.key_id, &digest, 10);
+            found.extend(page.await.unwrap().0.into_iter().map(|one| one.value));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn grants_of_a_store_of_version_2_are_found_by_grantee() {
+        for skip in 0..3 {
+            let memory = at_version(2).await;
+            let backend: Arc<dyn Backend> = Arc::new(memory.clone());
+            let stored = grants_of_version_1();
+            let expected = stored.iter();
+            let expected: Vec<_> = expected
+                .map(|(_, value)| GrantRecord::decode(value).unwrap())
+                .collect();
+            let writes = stored.into_iter();
+            let writes = writes.map(|(key, value)| Write::Put { key, value });
+            let (conditions, writes) = (vec![], writes.collect());
+            backend.commit(Batch { conditions, writes }).await.unwrap();
+            assert!(grants_found(&backend).await.is_empty());
+            // Once cut off after the first commit or the second, which is the version's, once not.
+            if skip < 2 {
+                memory.fail_commit(skip, Fault::AfterApply);
+                migrate(&backend).await.unwrap_err();
+            }
+            let backend: Arc<dyn Backend> = Arc::new(memory.reopen());
+            migrate(&backend).await.unwrap();
+            assert_eq!(migrate(&backend).await.unwrap(), Migrated::UpToDate);
+            assert_eq!(grants_found(&backend).await, expected);
+        }
     }
 
     #[tokio::test]

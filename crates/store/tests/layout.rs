@@ -1,7 +1,7 @@
 //! Keys: byte order is the order of their parts, and no part runs into the next.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-use keystead_store::layout::{self, Due, DueKind, GrantPlace, Meta};
+use keystead_store::layout::{self, Due, DueKind, GrantPlace, IdentityKind, IdentityPlace, Meta};
 use keystead_store::limits::KEY_MAX_BYTES;
 use keystead_types::{AccountId, AliasName, Hex32, KeyId, RequestId, Timestamp};
 use proptest::prelude::*;
@@ -58,6 +58,12 @@ fn place() -> impl Strategy<Value = GrantPlace> {
         key_id,
         grant_id: Hex32(grant_id),
     })
+}
+
+fn identity() -> impl Strategy<Value = IdentityPlace> {
+    let kind = prop::sample::select(IdentityKind::ALL);
+    (kind, account(), "[A-Ca-c/.@]{0,3}")
+        .prop_map(|(kind, account, name)| IdentityPlace::new(kind, account, &name))
 }
 
 fn holds(range: &keystead_store::Range, key: &[u8]) -> bool {
@@ -124,12 +130,30 @@ proptest! {
         prop_assert_eq!(index.cmp(&layout::grant_by_retiring(&d, &a)), (e, b).cmp(&(d, a)));
         let range = layout::grants_by_retiring(&d, after.then_some(&a));
         prop_assert_eq!(holds(&range, &index), d == e && (!after || b > a));
+
+        let index = layout::grant_by_grantee(&e, &b);
+        prop_assert_eq!(layout::parse_grant_by_grantee(&index), Some(b));
+        let range = layout::grants_by_grantee(a.account, a.key_id, &d);
+        let expected = (a.account, a.key_id, d) == (b.account, b.key_id, e);
+        prop_assert_eq!(holds(&range, &index), expected);
+        prop_assert_eq!(holds(&layout::grants_all(after.then_some(&a)), &other), !after || b > a);
+    }
+
+    #[test]
+    fn records_of_identities_are_in_order_of_their_places(
+        a in identity(), b in identity(), after: bool,
+    ) {
+        let (one, other) = (layout::identity(&a), layout::identity(&b));
+        prop_assert_eq!(one.cmp(&other), a.cmp(&b));
+        let range = layout::identities_all(after.then_some(&a));
+        prop_assert_eq!(holds(&range, &other), !after || b > a);
+        prop_assert_eq!(layout::parse_identity(&other), Some(b));
     }
 
     #[test]
     fn kinds_of_entries_never_meet(
         a in account(), k in key_id(), n in name(), d in due(), random: [u8; 16], text in ".{0,9}",
-        g in place(), h in digest(),
+        g in place(), h in digest(), p in identity(),
     ) {
         let event = RequestId::from_random(random);
         let outbox = layout::outbox(&event);
@@ -140,6 +164,7 @@ proptest! {
             layout::meta(Meta::RegionName), layout::grant(&g), layout::grant_by_retiring(&h, &g),
             layout::grant_by_fingerprint(a, k, &h), layout::grant_by_id(&g.grant_id),
             layout::grant_guard(a, k), layout::usage(a, k),
+            layout::grant_by_grantee(&h, &g), layout::identity(&p),
         ];
         let first: std::collections::BTreeSet<_> = keys.iter().map(|key| key.first()).collect();
         prop_assert_eq!(first.len(), keys.len());
@@ -150,6 +175,10 @@ proptest! {
         prop_assert_eq!(keys.iter().filter(|key| layout::parse_due(key).is_some()).count(), 1);
         let retiring = keys.iter().filter(|key| layout::parse_grant_by_retiring(key).is_some());
         prop_assert_eq!(retiring.count(), 1);
+        let grantee = keys.iter().filter(|key| layout::parse_grant_by_grantee(key).is_some());
+        prop_assert_eq!(grantee.count(), 1);
+        let identities = keys.iter().filter(|key| layout::parse_identity(key).is_some());
+        prop_assert_eq!(identities.count(), 1);
         let records = keys.iter().filter(|key| layout::parse_key_record(key).is_some());
         prop_assert_eq!(records.count(), 1);
     }
@@ -160,7 +189,10 @@ proptest! {
             prop_assert_eq!(layout::due(&due), bytes.clone());
         }
         if let Some((account, key_id)) = layout::parse_key_record(&bytes) {
-            prop_assert_eq!(layout::key_record(account, key_id), bytes);
+            prop_assert_eq!(layout::key_record(account, key_id), bytes.clone());
+        }
+        if let Some(place) = layout::parse_identity(&bytes) {
+            prop_assert_eq!(layout::identity(&place), bytes);
         }
     }
 }
@@ -203,6 +235,20 @@ fn the_layout_is_the_stored_one() {
     assert_eq!(text(layout::grant(&grant)), format!("G{place}{id}"));
     let by_retiring = layout::grant_by_retiring(&[b'd'; 32], &grant);
     assert_eq!(text(by_retiring), format!("r{digest}{place}{id}"));
+    let by_grantee = layout::grant_by_grantee(&[b'd'; 32], &grant);
+    assert_eq!(text(by_grantee), format!("e{place}{digest}{id}"));
+    for (kind, code) in [
+        (IdentityKind::Account, '\x01'),
+        (IdentityKind::User, '\x02'),
+        (IdentityKind::Group, '\x03'),
+        (IdentityKind::Role, '\x04'),
+        (IdentityKind::Policy, '\x05'),
+        (IdentityKind::Provider, '\x06'),
+    ] {
+        let place = IdentityPlace::new(kind, account, "Alice.B");
+        let expected = format!("I{code}111122223333alice.b");
+        assert_eq!(text(layout::identity(&place)), expected);
+    }
     let by_fingerprint = layout::grant_by_fingerprint(account, key_id, &[b'd'; 32]);
     assert_eq!(text(by_fingerprint), format!("f{place}{digest}"));
     assert_eq!(text(layout::grant_by_id(&grant_id)), format!("i{id}"));
@@ -223,6 +269,7 @@ fn the_layout_is_the_stored_one() {
         "Mdeployment-id",
         "Mmarker-key",
         "Musage-mark",
+        "Msession-token-key",
     ];
     assert_eq!(metas, expected);
     let codes = [

@@ -43,6 +43,7 @@ fn full_key_v1() -> KeyRecord {
         }),
         multi_region: None,
         policy: r#"{"Version":"2012-10-17"}"#.into(),
+        bound: vec![],
         tags: vec![("z".into(), "1".into()), ("a".into(), String::new())],
         materials: vec![
             material(1, MaterialState::NonCurrent),
@@ -73,6 +74,15 @@ fn region(name: &str) -> Region {
 
 /// A key with all that the present version has.
 fn full_key() -> KeyRecord {
+    let user = "arn:aws:iam::012345678901:user/team/zoë";
+    KeyRecord {
+        bound: vec![(user.into(), "AIDA2222222222222222A".into())],
+        ..full_key_v2()
+    }
+}
+
+/// A key with all that version 2 had.
+fn full_key_v2() -> KeyRecord {
     let mut key = full_key_v1();
     let gone = Material {
         wrapped: None,
@@ -132,7 +142,9 @@ fn full_grant() -> GrantRecord {
         key_id: plain_key().key_id,
         name: Some("night shift".into()),
         grantee: GrantParty::Principal("arn:aws:iam::012345678901:user/zoë".into()),
+        grantee_id: Some("AIDA2222222222222222A".into()),
         retiring: Some(GrantParty::Service("backup.amazonaws.com".into())),
+        retiring_id: Some("AROA2222222222222222B".into()),
         operations: GrantOperation::ALL.to_vec(),
         constraints: Some(GrantConstraints {
             encryption_context_subset: Some(vec![pair("a", "1"), pair("b", "")]),
@@ -151,7 +163,9 @@ fn plain_grant() -> GrantRecord {
         grant_id: Hex32([0; 32]),
         name: None,
         grantee: GrantParty::Service("x".into()),
+        grantee_id: None,
         retiring: None,
+        retiring_id: None,
         operations: vec![],
         constraints: None,
         fingerprint: None,
@@ -183,6 +197,7 @@ fn plain_key() -> KeyRecord {
         deletion: None,
         multi_region: None,
         policy: String::new(),
+        bound: vec![],
         tags: vec![],
         materials: vec![],
         public_key: None,
@@ -230,17 +245,17 @@ fn old(name: &str) -> Vec<u8> {
 #[test]
 fn records_are_written_and_read_as_ever() {
     let records = [
-        ("key-full.v2.hex", full_key()),
-        ("key-replica.v2.hex", replica_key()),
-        ("key-plain.v2.hex", plain_key()),
+        ("key-full.v3.hex", full_key()),
+        ("key-replica.v3.hex", replica_key()),
+        ("key-plain.v3.hex", plain_key()),
     ];
     for (name, record) in records {
         let bytes = golden(name, &record.encode().unwrap());
         assert_eq!(KeyRecord::decode(&bytes).unwrap(), record);
     }
     let records = [
-        ("grant-full.v1.hex", full_grant()),
-        ("grant-plain.v1.hex", plain_grant()),
+        ("grant-full.v2.hex", full_grant()),
+        ("grant-plain.v2.hex", plain_grant()),
     ];
     for (name, record) in records {
         let bytes = golden(name, &record.encode().unwrap());
@@ -261,8 +276,37 @@ fn key_records_of_version_1_are_read() {
     let full = KeyRecord::decode(&old("key-full-single-region.v1.hex")).unwrap();
     assert_eq!(full, full_key_v1());
     // Written anew, they are of the present version.
-    assert_eq!(full.encode().unwrap().first(), Some(&2));
+    assert_eq!(full.encode().unwrap().first(), Some(&3));
     assert_eq!(KeyRecord::decode(&full.encode().unwrap()).unwrap(), full);
+}
+
+#[test]
+fn key_and_grant_records_of_older_versions_have_nothing_bound() {
+    let records = [
+        ("key-full.v2.hex", full_key_v2()),
+        ("key-replica.v2.hex", replica_key()),
+        ("key-plain.v2.hex", plain_key()),
+    ];
+    for (name, record) in records {
+        let bytes = old(name);
+        assert_eq!(KeyRecord::decode(&bytes).unwrap(), record);
+        // Version 3 has one more field.
+        let renamed = [&[3], bytes.get(1..).unwrap()].concat();
+        assert!(is_corrupt(&KeyRecord::decode(&renamed)));
+        let bound = [&renamed[..], &[0]].concat();
+        assert_eq!(KeyRecord::decode(&bound).unwrap(), record);
+    }
+    let unbound = GrantRecord {
+        grantee_id: None,
+        retiring_id: None,
+        ..full_grant()
+    };
+    for (name, record) in [
+        ("grant-full.v1.hex", unbound),
+        ("grant-plain.v1.hex", plain_grant()),
+    ] {
+        assert_eq!(GrantRecord::decode(&old(name)).unwrap(), record);
+    }
 }
 
 #[test]
@@ -299,10 +343,10 @@ type Form = (Vec<u8>, &'static [u8], fn(&[u8]) -> bool);
 
 fn forms() -> [Form; 5] {
     [
-        (full_key().encode().unwrap(), &[1, 2], |bytes| {
+        (full_key().encode().unwrap(), &[1, 2, 3], |bytes| {
             is_corrupt(&KeyRecord::decode(bytes))
         }),
-        (full_grant().encode().unwrap(), &[1], |bytes| {
+        (full_grant().encode().unwrap(), &[1, 2], |bytes| {
             is_corrupt(&GrantRecord::decode(bytes))
         }),
         (usage().encode().unwrap(), &[1], |bytes| {
@@ -329,9 +373,15 @@ fn other_versions_truncations_and_extensions_are_corrupt() {
         }
         assert!(refused(&[&sound[..], &[0]].concat()));
     }
-    // The fields of version 2 are not those of version 1.
-    let key = full_key().encode().unwrap();
-    assert!(is_corrupt(&KeyRecord::decode(&[&[1], &key[1..]].concat())));
+    // The fields of later versions are not those of earlier ones.
+    let (key, grant) = (full_key().encode().unwrap(), full_grant().encode().unwrap());
+    for version in [1, 2] {
+        let renamed = [&[version], &key[1..]].concat();
+        assert!(is_corrupt(&KeyRecord::decode(&renamed)), "{version}");
+    }
+    assert!(is_corrupt(&GrantRecord::decode(
+        &[&[1], &grant[1..]].concat()
+    )));
 }
 
 #[test]
@@ -470,6 +520,7 @@ fn grant() -> impl Strategy<Value = GrantRecord> {
         any::<[u8; 32]>(),
         prop::option::of(text()),
         party(),
+        (prop::option::of(text()), prop::option::of(text())),
         prop::option::of((party(), any::<[u8; 32]>())),
         prop::collection::vec(prop::sample::select(GrantOperation::ALL), 0..20),
         prop::option::of(constraints()),
@@ -478,12 +529,25 @@ fn grant() -> impl Strategy<Value = GrantRecord> {
         prop::option::of(any::<[u8; 32]>()),
     )
         .prop_map(
-            |(id, name, grantee, retiring, operations, constraints, account, created, print)| {
+            |(
+                id,
+                name,
+                grantee,
+                ids,
+                retiring,
+                operations,
+                constraints,
+                account,
+                created,
+                print,
+            )| {
                 let (retiring, digest) = retiring.unzip();
                 GrantRecord {
                     grant_id: Hex32(id),
                     name,
                     grantee,
+                    grantee_id: ids.0,
+                    retiring_id: ids.1,
                     retiring,
                     operations,
                     constraints,
@@ -499,7 +563,7 @@ fn grant() -> impl Strategy<Value = GrantRecord> {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_never_panic(mut bytes: Vec<u8>, version in 0..3_u8) {
+    fn arbitrary_bytes_never_panic(mut bytes: Vec<u8>, version in 0..4_u8) {
         if let Some(first) = bytes.first_mut() {
             *first = version;
         }

@@ -89,6 +89,7 @@ impl Ready<'_, AccountWide<Creating>> {
             deletion: None,
             multi_region,
             policy,
+            bound: Vec::new(),
             tags: new.tags,
             materials: Vec::new(),
             public_key: None,

@@ -71,14 +71,16 @@ impl Ready<'_, OneKey<AnyUse>> {
         let mut random = [0; 32];
         site.entropy().fill(&mut random);
         let grant_id = Hex32(random);
-        let retiring_digest = new.retiring.as_ref().map(party_digest);
+        let retiring_digest = new.retiring.as_ref().map(GrantParty::digest);
         let record = GrantRecord {
             grant_id,
             account,
             key_id,
             name: new.name,
             grantee: new.grantee,
+            grantee_id: None,
             retiring: new.retiring,
+            retiring_id: None,
             operations: new.operations,
             constraints: new.constraints,
             issuing_account: issuer,
@@ -185,7 +187,7 @@ impl Ready<'_, AccountWide<Listing>> {
             None => None,
         };
         let records = self.stage.site.records();
-        let digest = party_digest(retiring);
+        let digest = retiring.digest();
         let page = records.grants_by_retiring(&digest, after, window.limit);
         let (found, more) = page.await.map_err(Fault::internal)?;
         let items = found.into_iter().map(|grant| grant.value).collect();
@@ -265,18 +267,6 @@ impl<T: Target> Ready<'_, T> {
         let mut tokens = tokens.iter();
         tokens.try_for_each(|token| grant_token::open(key, token).map(|_| ()))
     }
-}
-
-/// What names a retiring principal in the index.
-pub(crate) fn party_digest(party: &GrantParty) -> [u8; 32] {
-    let (kind, text) = match party {
-        GrantParty::Principal(text) => (1, text),
-        GrantParty::Service(text) => (2, text),
-    };
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&[kind]);
-    context.update(text.as_bytes());
-    finish(context)
 }
 
 /// What two requests of one account with the same parameters have in common.

@@ -93,6 +93,7 @@ impl Ready<'_, OneKey<AnyUse>> {
                 ..set.clone()
             }),
             policy,
+            bound: Vec::new(),
             tags: new.tags,
             materials: Vec::new(),
             rotation: None,

@@ -134,6 +134,16 @@ impl Draft {
                 self.require(key.clone(), Expect::Unchanged(*previous))?;
                 self.write(key, None)
             }
+            Change::PutIdentity { record, previous } => {
+                let key = layout::identity(&record.place());
+                self.require(key.clone(), (*previous).into())?;
+                self.write(key, Some(record.encode()?))
+            }
+            Change::RemoveIdentity { place, previous } => {
+                let key = layout::identity(place);
+                self.require(key.clone(), Expect::Unchanged(*previous))?;
+                self.write(key, None)
+            }
         }
     }
 

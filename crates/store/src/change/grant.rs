@@ -30,6 +30,8 @@ impl Draft {
             let entry = layout::grant_by_retiring(digest, &record.place());
             self.write(entry, Some(Vec::new()))?;
         }
+        let entry = layout::grant_by_grantee(&record.grantee.digest(), &record.place());
+        self.write(entry, Some(Vec::new()))?;
         let owner = [account.as_str(), key_id.as_str()].concat();
         self.create(layout::grant_by_id(&record.grant_id), owner.into_bytes())?;
         self.create(layout::grant(&record.place()), record.encode()?)
@@ -57,6 +59,8 @@ impl Draft {
         if let Some(digest) = &record.retiring_digest {
             self.write(layout::grant_by_retiring(digest, &place), None)?;
         }
+        let entry = layout::grant_by_grantee(&record.grantee.digest(), &place);
+        self.write(entry, None)?;
         self.write(layout::grant_by_id(&place.grant_id), None)?;
         self.write(layout::grant(&place), None)
     }

@@ -8,9 +8,11 @@ use std::fmt;
 
 use keystead_types::{AccessKeyId, AccountId, AliasName, GrantId, KeyId, RequestId};
 
-use crate::layout::{self, GrantPlace, Meta};
+use crate::layout::{self, GrantPlace, IdentityPlace, Meta};
 use crate::limits::GRANTS_PER_REMOVAL;
-use crate::records::{AliasRecord, CredentialRecord, GrantRecord, KeyRecord, UsageRecord};
+use crate::records::{
+    AliasRecord, CredentialRecord, GrantRecord, IdentityRecord, KeyRecord, UsageRecord,
+};
 use crate::{Revision, StoreError};
 
 pub(crate) use draft::{Known, compile};
@@ -129,6 +131,20 @@ pub enum Change {
     RemoveCredential {
         /// Its id.
         access_key_id: AccessKeyId,
+        /// The entry that is removed.
+        previous: Revision,
+    },
+    /// Stores an account or an identity.
+    PutIdentity {
+        /// It as it shall be.
+        record: IdentityRecord,
+        /// The entry that it replaces; none for a new one.
+        previous: Option<Revision>,
+    },
+    /// Removes an account's record or an identity, with all that hangs on it.
+    RemoveIdentity {
+        /// Which one.
+        place: IdentityPlace,
         /// The entry that is removed.
         previous: Revision,
     },

@@ -2,6 +2,7 @@
 
 mod dues;
 mod grants;
+mod identities;
 mod model;
 mod usage;
 
@@ -47,6 +48,7 @@ fn key(n: u8) -> KeyRecord {
         deletion: None,
         multi_region: None,
         policy: String::new(),
+        bound: vec![],
         tags: vec![],
         materials: vec![],
         public_key: None,

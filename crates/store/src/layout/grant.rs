@@ -42,6 +42,20 @@ pub fn grant_by_retiring(digest: &[u8; DIGEST_BYTES], place: &GrantPlace) -> Vec
     )
 }
 
+/// Key of a grant in the index by grantee.
+pub fn grant_by_grantee(digest: &[u8; DIGEST_BYTES], place: &GrantPlace) -> Vec<u8> {
+    let (account, key_id) = (place.account.as_str(), place.key_id.as_str());
+    key(
+        Space::GrantByGrantee,
+        &[
+            account.as_bytes(),
+            key_id.as_bytes(),
+            digest,
+            &place.grant_id.0,
+        ],
+    )
+}
+
 /// Key of the entry that names the grant of a key with that fingerprint.
 pub fn grant_by_fingerprint(
     account: AccountId,
@@ -81,6 +95,31 @@ pub fn grants_of_key(account: AccountId, key_id: KeyId, after: Option<GrantId>) 
 pub fn grants_by_retiring(digest: &[u8; DIGEST_BYTES], after: Option<&GrantPlace>) -> Range {
     let all = prefix(key(Space::GrantByRetiring, &[digest]));
     starting_after(all, after.map(|place| grant_by_retiring(digest, place)))
+}
+
+/// All grant records, after one of them if given.
+pub fn grants_all(after: Option<&GrantPlace>) -> Range {
+    starting_after(prefix(key(Space::Grant, &[])), after.map(grant))
+}
+
+/// The index entries of the grants of a key that one party may use.
+pub fn grants_by_grantee(account: AccountId, key_id: KeyId, digest: &[u8; DIGEST_BYTES]) -> Range {
+    let (account, key_id) = (account.as_str(), key_id.as_str());
+    let parts: [&[u8]; 3] = [account.as_bytes(), key_id.as_bytes(), digest];
+    prefix(key(Space::GrantByGrantee, &parts))
+}
+
+/// The grant in the key of an entry of the index by grantee.
+pub fn parse_grant_by_grantee(bytes: &[u8]) -> Option<GrantPlace> {
+    let rest = strip(Space::GrantByGrantee, bytes)?;
+    let (owner, rest) = rest.split_at_checked(ACCOUNT_BYTES + KEY_ID_BYTES)?;
+    let (_, grant_id) = rest.split_first_chunk::<DIGEST_BYTES>()?;
+    let (account, key_id) = parse_grant_by_id(owner)?;
+    Some(GrantPlace {
+        account,
+        key_id,
+        grant_id: parse_grant_fingerprint(grant_id)?,
+    })
 }
 
 /// The grant in the key of an entry of the index by retiring party.

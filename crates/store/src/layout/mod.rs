@@ -1,21 +1,23 @@
 //! Where each record stands in the ordered map: the only place that builds or reads keys.
 //!
 //! A key is a space byte and then components. All components but the last have a fixed width
-//! (account 12 bytes, key id 36, moment 8, digest or grant id 32), so the bytes of one can never run into the next and
+//! (account 12 bytes, key id 36, moment 8, digest or grant id 32, kind of identity 1), so the bytes of one can never run into the next and
 //! a prefix of whole components never matches a longer component of somebody else. Numbers are
 //! big-endian, so byte order is their order. Described in `docs/formats/store.md`.
 
 mod grant;
+mod identity;
 
 use keystead_types::{AccountId, AliasName, KeyId, RequestId, Timestamp};
 
 use crate::Range;
 
 pub use grant::{
-    GrantPlace, grant, grant_by_fingerprint, grant_by_id, grant_by_retiring, grant_guard,
-    grants_by_retiring, grants_of_key, parse_grant_by_id, parse_grant_by_retiring,
-    parse_grant_fingerprint,
+    GrantPlace, grant, grant_by_fingerprint, grant_by_grantee, grant_by_id, grant_by_retiring,
+    grant_guard, grants_all, grants_by_grantee, grants_by_retiring, grants_of_key,
+    parse_grant_by_grantee, parse_grant_by_id, parse_grant_by_retiring, parse_grant_fingerprint,
 };
+pub use identity::{IdentityKind, IdentityPlace, identities_all, identity, parse_identity};
 
 /// First byte of a key: which kind of entry it is. Stable numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ enum Space {
     Grant = b'G',
     /// Digest of the retiring party, account, key id, grant id → nothing.
     GrantByRetiring = b'r',
+    /// Account, key id, digest of the grantee, grant id → nothing.
+    GrantByGrantee = b'e',
     /// Account, key id, fingerprint → grant id.
     GrantByFingerprint = b'f',
     /// Grant id → account, key id.
@@ -47,6 +51,8 @@ enum Space {
     Due = b'D',
     /// Access key id → credential record.
     Credential = b'C',
+    /// Kind, account, name in lower case → record of an account or identity.
+    Identity = b'I',
     /// Event id → audit record that is not in the log yet.
     Outbox = b'O',
 }
@@ -71,6 +77,8 @@ pub enum Meta {
     /// Number of the audit log's record up to which the last uses of keys are stored: 8 bytes,
     /// big-endian.
     UsageMark,
+    /// The key that seals session tokens, sealed by the HSM process.
+    SessionTokenKey,
 }
 
 impl Meta {
@@ -82,6 +90,7 @@ impl Meta {
         Self::DeploymentId,
         Self::MarkerKey,
         Self::UsageMark,
+        Self::SessionTokenKey,
     ];
 
     /// The name in the key; stable.
@@ -93,6 +102,7 @@ impl Meta {
             Self::DeploymentId => "deployment-id",
             Self::MarkerKey => "marker-key",
             Self::UsageMark => "usage-mark",
+            Self::SessionTokenKey => "session-token-key",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The record of a grant.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use keystead_types::{AccountId, GrantId, GrantOperation, KeyId, Timestamp};
 
 use crate::layout::GrantPlace;
@@ -17,8 +18,13 @@ pub struct GrantRecord {
     pub name: Option<String>,
     /// Who may use it.
     pub grantee: GrantParty,
+    /// The unique id of the user or role that the grantee's ARN named when the grant was created;
+    /// none for accounts, services, and grants of a store of schema version 2.
+    pub grantee_id: Option<String>,
     /// Who may retire it.
     pub retiring: Option<GrantParty>,
+    /// As `grantee_id`, of the retiring party.
+    pub retiring_id: Option<String>,
     /// What it allows, in the order of the request, each once.
     pub operations: Vec<GrantOperation>,
     /// When it allows it.
@@ -30,8 +36,7 @@ pub struct GrantRecord {
     /// SHA-256 of what CreateGrant compares when a request with a name is repeated, as the caller
     /// made it; none for a grant without a name. At most one grant of a key has it.
     pub fingerprint: Option<[u8; 32]>,
-    /// SHA-256 of the retiring party's [`digest_input`](GrantParty::digest_input), as the caller
-    /// made it: present exactly when `retiring` is.
+    /// The retiring party's [`digest`](GrantParty::digest): present exactly when `retiring` is.
     pub retiring_digest: Option<[u8; 32]>,
 }
 
@@ -56,12 +61,17 @@ pub enum GrantParty {
 }
 
 impl GrantParty {
-    /// What is hashed to find the grants that a party may retire: a byte for its kind (1
-    /// principal, 2 service), then its text.
-    pub fn digest_input(&self) -> Vec<u8> {
-        let mut input = vec![self.kind_code()];
-        input.extend_from_slice(self.text().as_bytes());
-        input
+    /// What the indexes find a party's grants by: SHA-256 of a byte for its kind (1 principal, 2
+    /// service) and its text. It only keeps entries short; nothing secret is in it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut context = Context::new(&SHA256);
+        context.update(&[self.kind_code()]);
+        context.update(self.text().as_bytes());
+        let mut digest = [0; 32];
+        for (to, from) in digest.iter_mut().zip(context.finish().as_ref()) {
+            *to = *from;
+        }
+        digest
     }
 
     /// Stored number of its kind, stable.

@@ -9,6 +9,8 @@ use std::fmt;
 
 use keystead_types::{AccountId, Timestamp};
 
+use crate::layout::{IdentityKind, IdentityPlace};
+
 /// Keys and values of tags, in the order in which they were added; keys unique without case.
 pub type Tags = Vec<(String, String)>;
 
@@ -207,4 +209,19 @@ pub enum IdentityRecord {
     Policy(PolicyRecord),
     /// An OIDC provider.
     Provider(ProviderRecord),
+}
+
+impl IdentityRecord {
+    /// Where it stands.
+    pub fn place(&self) -> IdentityPlace {
+        let (kind, account, name) = match self {
+            Self::Account(one) => (IdentityKind::Account, one.account, ""),
+            Self::User(one) => (IdentityKind::User, one.account, one.name.as_str()),
+            Self::Group(one) => (IdentityKind::Group, one.account, one.name.as_str()),
+            Self::Role(one) => (IdentityKind::Role, one.account, one.name.as_str()),
+            Self::Policy(one) => (IdentityKind::Policy, one.account, one.name.as_str()),
+            Self::Provider(one) => (IdentityKind::Provider, one.account, one.url.as_str()),
+        };
+        IdentityPlace::new(kind, account, name)
+    }
 }

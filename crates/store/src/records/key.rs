@@ -36,6 +36,9 @@ pub struct KeyRecord {
     pub multi_region: Option<MultiRegion>,
     /// The key policy, as the document that was stored.
     pub policy: String,
+    /// Unique ids to which the users and roles in the key policy were bound when it was stored:
+    /// ARN and id.
+    pub bound: Vec<(String, String)>,
     /// Tags in the order in which they were first set; each key once.
     pub tags: Vec<(String, String)>,
     /// Versions of the key material, oldest first.

@@ -115,8 +115,7 @@ impl Records {
     /// (1–10,000), and whether there are more. When some are removed meanwhile, there may be fewer
     /// than `limit` although there are more, but at least one.
     ///
-    /// `digest` is the SHA-256 of the party's
-    /// [`digest_input`](crate::records::GrantParty::digest_input).
+    /// `digest` is the party's [`digest`](crate::records::GrantParty::digest).
     pub async fn grants_by_retiring(
         &self,
         digest: &[u8; 32],
@@ -155,6 +154,42 @@ impl Records {
             }
             after = places.last().copied();
         }
+    }
+
+    /// The grants of a key that name one grantee, in order of their ids, at most `limit`
+    /// (1–10,000), and whether there are more. Costs nothing for grants of others.
+    ///
+    /// `digest` is the grantee's [`digest`](crate::records::GrantParty::digest).
+    pub async fn grants_by_grantee(
+        &self,
+        account: AccountId,
+        key_id: KeyId,
+        digest: &[u8; 32],
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let odd = || misplaced("entry of the index of grants by grantee");
+        let range = layout::grants_by_grantee(account, key_id, digest);
+        let page = self.backend.scan(range, limit, true).await?;
+        let places = page.entries.iter();
+        let places = places
+            .map(|entry| layout::parse_grant_by_grantee(&entry.key).ok_or_else(odd))
+            .collect::<Result<Vec<_>, _>>()?;
+        if places.is_empty() {
+            return Ok((Vec::new(), false));
+        }
+        let keys = places.iter().map(layout::grant).collect();
+        let (_, entries) = self.backend.get(keys).await?;
+        let mut grants = Vec::with_capacity(places.len());
+        for (place, entry) in places.iter().zip(entries) {
+            // Removed since the index was read.
+            let Some(entry) = entry else { continue };
+            let grant = decode(&entry, place)?;
+            if grant.value.grantee.digest() != *digest {
+                return Err(odd());
+            }
+            grants.push(grant);
+        }
+        Ok((grants, page.more))
     }
 
     /// The grant that an index entry points to, both of one state of the store.

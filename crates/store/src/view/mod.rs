@@ -2,6 +2,7 @@
 
 mod apply;
 mod grant;
+mod identity;
 
 use std::sync::Arc;
 

@@ -18,7 +18,9 @@ pub(super) fn grant(n: u16, on: u8) -> GrantRecord {
         key_id: id(on),
         name: None,
         grantee: GrantParty::Principal("arn:aws:iam::111122223333:role/app".into()),
+        grantee_id: None,
         retiring: None,
+        retiring_id: None,
         operations: vec![GrantOperation::Decrypt],
         constraints: None,
         issuing_account: account(1),
@@ -109,7 +111,7 @@ async fn a_grant_is_found_every_way_until_it_goes() {
 
     let stale = remove(&record, Revision(modified.0 - 1));
     assert!(is_conflict(&store.apply(vec![stale]).await));
-    assert_eq!(count_entries(&store).await, before + 4);
+    assert_eq!(count_entries(&store).await, before + 5);
     let removal = remove(&record, modified);
     store.apply(vec![removal.clone()]).await.unwrap();
     assert_eq!(count_entries(&store).await, before);
@@ -210,10 +212,65 @@ async fn a_retiring_party_comes_with_its_digest() {
         let change = Change::PutGrant { record, key };
         assert!(is_contradiction(&store.apply(vec![change]).await));
     }
-    let input = GrantParty::Service("retirer".into()).digest_input();
-    assert_eq!(input, b"\x02retirer");
-    let input = GrantParty::Principal("arn".into()).digest_input();
-    assert_eq!(input, b"\x01arn");
+}
+
+/// Stored in indexes: it must never change.
+#[test]
+fn the_digest_of_a_party_is_sha_256_of_its_kind_and_text() {
+    let hex = |party: GrantParty| Hex32(party.digest()).to_string();
+    // printf '\002retirer' | sha256sum
+    let service = "641b0ef7243ccb842413795d0726ae6de96ee1776985641c649785cf4d0d6f48";
+    assert_eq!(hex(GrantParty::Service("retirer".into())), service);
+    let principal = "74d44c0abd3d09edbc69bcd275a4d8d41e8d07b565988a3b9885d1838c74a077";
+    assert_eq!(hex(GrantParty::Principal("arn".into())), principal);
+}
+
+#[tokio::test]
+async fn the_grants_of_a_grantee_are_found_among_those_of_others() {
+    let store = store();
+    put_new(&store, key(1)).await;
+    put_new(&store, key(2)).await;
+    let of = |who: &str, n, on| GrantRecord {
+        grantee: GrantParty::Principal(who.into()),
+        ..listed(n, on)
+    };
+    for record in [
+        of("a", 1, 1),
+        of("b", 2, 1),
+        of("a", 3, 1),
+        of("a", 4, 2),
+        of("ab", 5, 1),
+    ] {
+        put(&store, record).await;
+    }
+    let find = async |who: &str, on, limit| {
+        let digest = GrantParty::Principal(who.into()).digest();
+        let page = store.grants_by_grantee(account(1), id(on), &digest, limit);
+        let (grants, more) = page.await.unwrap();
+        let ids = grants.iter().map(|one| one.value.grant_id);
+        (ids.collect::<Vec<_>>(), more)
+    };
+    let ids = |all: &[u16]| {
+        all.iter()
+            .map(|n| grant(*n, 1).grant_id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(find("a", 1, 10).await, (ids(&[1, 3]), false));
+    assert_eq!(find("a", 1, 1).await, (ids(&[1]), true));
+    assert_eq!(find("b", 1, 10).await, (ids(&[2]), false));
+    assert_eq!(find("a", 2, 10).await, (ids(&[4]), false));
+    assert_eq!(find("b", 2, 10).await, (ids(&[]), false));
+    // A service of the same name is another party.
+    let digest = GrantParty::Service("a".into()).digest();
+    let page = store
+        .grants_by_grantee(account(1), id(1), &digest, 10)
+        .await;
+    assert!(page.unwrap().0.is_empty());
+    let gone = of("a", 1, 1);
+    let found = store.grant(account(1), id(1), gone.grant_id).await.unwrap();
+    let change = remove(&gone, found.unwrap().modified);
+    store.apply(vec![change]).await.unwrap();
+    assert_eq!(find("a", 1, 10).await, (ids(&[3]), false));
 }
 
 #[tokio::test]

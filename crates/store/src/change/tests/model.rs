@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::grants::grant;
 use super::*;
 
+const GRANTEES: [&str; 2] = ["app", "other"];
+
 #[derive(Debug, Clone)]
 enum Step {
     CreateKey(u8),
@@ -21,8 +23,11 @@ enum Step {
 fn record() -> impl Strategy<Value = GrantRecord> {
     let print = prop::option::of(prop::sample::select(vec![[1; 32], [2; 32]]));
     let party = prop::option::of(prop::sample::select(vec![3_u8, 4]));
-    (0..5_u16, 1..3_u8, print, party).prop_map(|(n, on, fingerprint, party)| GrantRecord {
+    let grantee = prop::sample::select(GRANTEES.to_vec());
+    let parts = (0..5_u16, 1..3_u8, print, party, grantee);
+    parts.prop_map(|(n, on, fingerprint, party, grantee)| GrantRecord {
         fingerprint,
+        grantee: crate::records::GrantParty::Service(grantee.into()),
         retiring: party.map(|n| crate::records::GrantParty::Service(n.to_string())),
         retiring_digest: party.map(|n| [n; 32]),
         ..grant(n, on)
@@ -105,6 +110,7 @@ impl Model {
             let always = [
                 layout::grant(&grant.place()),
                 layout::grant_by_id(&grant.grant_id),
+                layout::grant_by_grantee(&grant.grantee.digest(), &grant.place()),
             ];
             always.into_iter().chain(print).chain(digest)
         });
@@ -168,6 +174,19 @@ async fn check(store: &Records, model: &Model) {
         if let Some(print) = &record.fingerprint {
             let found = store.grant_by_fingerprint(record.account, record.key_id, print);
             assert_eq!(&found.await.unwrap().unwrap().value, record);
+        }
+    }
+    for grantee in GRANTEES {
+        let grantee = crate::records::GrantParty::Service(grantee.into());
+        for on in [id(1), id(2)] {
+            let digest = grantee.digest();
+            let found = store.grants_by_grantee(account(1), on, &digest, 100);
+            let (found, more) = found.await.unwrap();
+            let mut grants: Vec<_> = model.grants.values().collect();
+            grants.retain(|grant| grant.grantee == grantee && grant.key_id == on);
+            grants.sort_by_key(|grant| grant.place());
+            assert!(!more);
+            assert!(found.iter().map(|grant| &grant.value).eq(grants));
         }
     }
     for digest in [[3; 32], [4; 32]] {

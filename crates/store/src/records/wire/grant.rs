@@ -1,16 +1,31 @@
-//! The stored form of grant records, version 1.
+//! The stored form of grant records, version 2. Version 1 is the same without the unique ids.
 
 use std::borrow::Cow;
 
 use keystead_types::{GrantOperation, Hex32, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Pairs, account, corrupt, key_id, pairs_from_wire, pairs_to_wire, read, write};
+use super::{
+    Pairs, account, corrupt, fields, key_id, pairs_from_wire, pairs_to_wire, split,
+    unknown_version, write,
+};
 use crate::StoreError;
 use crate::layout::GrantPlace;
 use crate::records::{GrantConstraints, GrantParty, GrantRecord};
 
-const VERSION: u8 = 1;
+/// The version that is written.
+const VERSION: u8 = 2;
+const WHAT: &str = "grant record";
+
+#[derive(Serialize, Deserialize)]
+struct GrantV2<'a> {
+    #[serde(borrow)]
+    before: GrantV1<'a>,
+    #[serde(borrow)]
+    grantee_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    retiring_id: Option<Cow<'a, str>>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct GrantV1<'a> {
@@ -78,56 +93,78 @@ fn constraints_from_wire(wire: ConstraintsV1<'_>) -> GrantConstraints {
     }
 }
 
-impl GrantRecord {
-    /// The stored form.
-    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let operations = self.operations.iter();
-        write(
-            VERSION,
-            &GrantV1 {
-                grant_id: self.grant_id.0,
-                account: self.account.to_number(),
-                key_id: self.key_id.as_str().into(),
-                name: self.name.as_deref().map(Cow::from),
-                grantee: party_to_wire(&self.grantee),
-                retiring: self.retiring.as_ref().map(party_to_wire),
-                operations: operations.map(|operation| operation.code()).collect(),
-                constraints: self.constraints.as_ref().map(constraints_to_wire),
-                issuing_account: self.issuing_account.to_number(),
-                created: self.created.as_millis(),
-                fingerprint: self.fingerprint,
-                retiring_digest: self.retiring_digest,
-            },
-        )
-    }
-
-    /// Reads the stored form.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] for an unknown version and for bytes that no record has.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        const WHAT: &str = "grant record";
-        let wire: GrantV1<'_> = read(WHAT, VERSION, bytes)?;
+impl GrantV1<'_> {
+    fn into_record(self) -> Result<GrantRecord, StoreError> {
         let bad = || corrupt(WHAT, "an unknown code");
         let party = |party: PartyV1<'_>| {
             GrantParty::from_code(party.kind, party.text.into_owned()).ok_or_else(bad)
         };
-        let operations = wire.operations.iter();
+        let operations = self.operations.iter();
         let operations = operations.map(|code| GrantOperation::from_code(*code));
-        Ok(Self {
-            grant_id: Hex32(wire.grant_id),
-            account: account(WHAT, wire.account)?,
-            key_id: key_id(WHAT, &wire.key_id)?,
-            name: wire.name.map(Cow::into_owned),
-            grantee: party(wire.grantee)?,
-            retiring: wire.retiring.map(party).transpose()?,
+        Ok(GrantRecord {
+            grant_id: Hex32(self.grant_id),
+            account: account(WHAT, self.account)?,
+            key_id: key_id(WHAT, &self.key_id)?,
+            name: self.name.map(Cow::into_owned),
+            grantee: party(self.grantee)?,
+            grantee_id: None,
+            retiring: self.retiring.map(party).transpose()?,
+            retiring_id: None,
             operations: operations.collect::<Option<_>>().ok_or_else(bad)?,
-            constraints: wire.constraints.map(constraints_from_wire),
-            issuing_account: account(WHAT, wire.issuing_account)?,
-            created: Timestamp::from_millis(wire.created),
-            fingerprint: wire.fingerprint,
-            retiring_digest: wire.retiring_digest,
+            constraints: self.constraints.map(constraints_from_wire),
+            issuing_account: account(WHAT, self.issuing_account)?,
+            created: Timestamp::from_millis(self.created),
+            fingerprint: self.fingerprint,
+            retiring_digest: self.retiring_digest,
         })
+    }
+}
+
+impl GrantRecord {
+    /// The stored form.
+    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        let operations = self.operations.iter();
+        let before = GrantV1 {
+            grant_id: self.grant_id.0,
+            account: self.account.to_number(),
+            key_id: self.key_id.as_str().into(),
+            name: self.name.as_deref().map(Cow::from),
+            grantee: party_to_wire(&self.grantee),
+            retiring: self.retiring.as_ref().map(party_to_wire),
+            operations: operations.map(|operation| operation.code()).collect(),
+            constraints: self.constraints.as_ref().map(constraints_to_wire),
+            issuing_account: self.issuing_account.to_number(),
+            created: self.created.as_millis(),
+            fingerprint: self.fingerprint,
+            retiring_digest: self.retiring_digest,
+        };
+        write(
+            VERSION,
+            &GrantV2 {
+                before,
+                grantee_id: self.grantee_id.as_deref().map(Cow::from),
+                retiring_id: self.retiring_id.as_deref().map(Cow::from),
+            },
+        )
+    }
+
+    /// Reads the stored form, of version 1 too.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for an unknown version and for bytes that no record has.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        match split(WHAT, bytes)? {
+            (1, body) => fields::<GrantV1<'_>>(WHAT, body)?.into_record(),
+            (VERSION, body) => {
+                let wire: GrantV2<'_> = fields(WHAT, body)?;
+                Ok(Self {
+                    grantee_id: wire.grantee_id.map(Cow::into_owned),
+                    retiring_id: wire.retiring_id.map(Cow::into_owned),
+                    ..wire.before.into_record()?
+                })
+            }
+            (other, _) => Err(unknown_version(WHAT, other, VERSION)),
+        }
     }
 
     /// Reads the stored form of the grant of that place.

@@ -1,4 +1,4 @@
-//! The stored form of key records, version 2.
+//! The stored form of key records, version 3. Version 2 is the same without its last field.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::records::{
 };
 
 /// The version that is written.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const WHAT: &str = "key record";
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +30,14 @@ struct KeyV2<'a> {
     multi_region: Option<MultiRegionV2<'a>>,
     #[serde(borrow)]
     public_key: Option<&'a [u8]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyV3<'a> {
+    #[serde(borrow)]
+    before: KeyV2<'a>,
+    #[serde(borrow)]
+    bound: Pairs<'a>,
 }
 
 /// The fields that every version so far has.
@@ -266,6 +274,7 @@ impl<'a> KeyFields<'a> {
             }),
             multi_region,
             policy: self.policy.into_owned(),
+            bound: Vec::new(),
             tags: pairs_from_wire(self.tags),
             materials: materials.ok_or_else(bad)?,
             public_key,
@@ -279,34 +288,42 @@ impl<'a> KeyFields<'a> {
     }
 }
 
+impl KeyV2<'_> {
+    fn into_record(self) -> Result<KeyRecord, StoreError> {
+        let materials = self.materials.into_iter().map(material_from_wire);
+        let materials = materials.collect();
+        let set = self.multi_region.as_ref().map(set_from_wire).transpose()?;
+        let public_key = self.public_key.map(<[u8]>::to_vec);
+        self.fields.into_record(WHAT, materials, set, public_key)
+    }
+}
+
 impl KeyRecord {
     /// The stored form.
     pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        write(
-            VERSION,
-            &KeyV2 {
-                fields: KeyFields::of(self),
-                materials: self.materials.iter().map(material_to_wire).collect(),
-                multi_region: self.multi_region.as_ref().map(set_to_wire),
-                public_key: self.public_key.as_deref(),
-            },
-        )
+        let before = KeyV2 {
+            fields: KeyFields::of(self),
+            materials: self.materials.iter().map(material_to_wire).collect(),
+            multi_region: self.multi_region.as_ref().map(set_to_wire),
+            public_key: self.public_key.as_deref(),
+        };
+        let bound = pairs_to_wire(&self.bound);
+        write(VERSION, &KeyV3 { before, bound })
     }
 
-    /// Reads the stored form, of version 1 too.
+    /// Reads the stored form, of versions 1 and 2 too.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] for an unknown version and for bytes that no record has.
     pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         match split(WHAT, bytes)? {
             (1, body) => fields::<KeyV1<'_>>(WHAT, body)?.into_record(WHAT),
+            (2, body) => fields::<KeyV2<'_>>(WHAT, body)?.into_record(),
             (VERSION, body) => {
-                let wire: KeyV2<'_> = fields(WHAT, body)?;
-                let materials = wire.materials.into_iter().map(material_from_wire);
-                let materials = materials.collect();
-                let set = wire.multi_region.as_ref().map(set_from_wire).transpose()?;
-                let public_key = wire.public_key.map(<[u8]>::to_vec);
-                wire.fields.into_record(WHAT, materials, set, public_key)
+                let wire: KeyV3<'_> = fields(WHAT, body)?;
+                let record = wire.before.into_record()?;
+                let bound = pairs_from_wire(wire.bound);
+                Ok(Self { bound, ..record })
             }
             (other, _) => Err(unknown_version(WHAT, other, VERSION)),
         }

@@ -4,6 +4,7 @@
 //! version with structs of its own, and the golden files keep the old ones readable.
 
 mod grant;
+mod identity;
 mod key;
 mod key_v1;
 mod usage;
