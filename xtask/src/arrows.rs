@@ -38,12 +38,18 @@ const TABLE: &[Row] = &[
             "wall",
         ],
     ),
+    (
+        "iam",
+        &[
+            "types", "api", "policy", "sigv4", "identity", "audit", "store", "wall",
+        ],
+    ),
     ("ops", &["types", "api", "engine"]),
     ("jobs", &["types", "engine", "store", "audit", "wall"]),
     (
         "server",
         &[
-            "types", "api", "sigv4", "identity", "engine", "ops", "audit",
+            "types", "api", "sigv4", "identity", "engine", "iam", "ops", "audit",
         ],
     ),
     ("bench", &[]),
