@@ -31,7 +31,7 @@ pub(crate) fn time(out: &mut Vec<u8>, time: Timestamp) {
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
 /// Years are taken from March, so that the leap day comes last.
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

@@ -23,3 +23,9 @@ pub const TIMESTAMP_MAX_SECONDS: u64 = 253_402_300_799;
 /// Bytes that an answer needs besides its blobs: names, an ARN, an algorithm. Source: measured;
 /// only saves reallocations.
 pub const ANSWER_ROOM_BYTES: usize = 512;
+/// Most parameters of a form. Source: ours; the largest legal requests are simulations, with a
+/// few hundred.
+pub const PARAMETERS_MAX: usize = 5_000;
+/// Deepest nesting of a parameter's name, segments between dots: the models need 6
+/// (`ContextEntries.member.1.ContextKeyValues.member.1`). Source: ours.
+pub const PARAMETER_DEPTH_MAX: usize = 12;

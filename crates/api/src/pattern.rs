@@ -166,6 +166,142 @@ pub(crate) fn vpce_service_name(text: &str) -> bool {
         })
 }
 
+/// `[A-Z]+`
+pub(crate) fn upper_case(text: &str) -> bool {
+    some(text, |b| b.is_ascii_uppercase())
+}
+
+/// `[\d]*`
+pub(crate) fn digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `[\w]*`
+pub(crate) fn word_or_nothing(text: &str) -> bool {
+    text.bytes().all(is_word)
+}
+
+/// `[\w-]*`
+pub(crate) fn service_namespace(text: &str) -> bool {
+    text.bytes().all(|b| is_word(b) || b == b'-')
+}
+
+fn is_in_name(b: u8) -> bool {
+    is_word(b) || matches!(b, b'+' | b'=' | b',' | b'.' | b'@' | b'-')
+}
+
+/// `[\w+=,.@-]*`
+pub(crate) fn names_or_nothing(text: &str) -> bool {
+    text.bytes().all(is_in_name)
+}
+
+/// `[\w+=,.@-]+`
+pub(crate) fn name(text: &str) -> bool {
+    some(text, is_in_name)
+}
+
+/// `[\w+=,.@:\/-]*`
+pub(crate) fn external_id(text: &str) -> bool {
+    text.bytes()
+        .all(|b| is_in_name(b) || matches!(b, b':' | b'/'))
+}
+
+/// `\u002F[\u0021-\u007F]*`
+pub(crate) fn path_prefix(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|b| matches!(b, 0x21..=0x7f))
+}
+
+/// `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`
+pub(crate) fn path(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'));
+    text == "/" || inner.is_some_and(|inner| some(inner, |b| matches!(b, 0x21..=0x7e)))
+}
+
+/// `((/[A-Za-z0-9\.,\+@=_-]+)*)/`
+pub(crate) fn policy_path(text: &str) -> bool {
+    let Some(inner) = text.strip_suffix('/') else {
+        return false;
+    };
+    inner.is_empty()
+        || inner
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(name))
+}
+
+/// `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`
+pub(crate) fn description(text: &str) -> bool {
+    text.chars()
+        .all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'))
+}
+
+/// `[\u0020-\u00FF]+`
+pub(crate) fn latin1_printable_some(text: &str) -> bool {
+    !text.is_empty() && latin1_printable(text)
+}
+
+/// `[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+`, whose
+/// last range is meant to be U+10000 to U+10FFFF.
+pub(crate) fn xml_text(text: &str) -> bool {
+    let allowed = |c| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}')
+            || c >= '\u{10000}'
+    };
+    !text.is_empty() && text.chars().all(allowed)
+}
+
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`
+pub(crate) fn tag_value(text: &str) -> bool {
+    use unicode_general_category::{GeneralCategory as Is, get_general_category};
+    text.chars().all(|c| {
+        let listed = |c| matches!(c, '_' | '.' | ':' | '/' | '=' | '+' | '-' | '@' | ' ');
+        if c.is_ascii() {
+            return c.is_ascii_alphanumeric() || listed(c);
+        }
+        matches!(
+            get_general_category(c),
+            Is::UppercaseLetter
+                | Is::LowercaseLetter
+                | Is::TitlecaseLetter
+                | Is::ModifierLetter
+                | Is::OtherLetter
+                | Is::SpaceSeparator
+                | Is::LineSeparator
+                | Is::ParagraphSeparator
+                | Is::DecimalNumber
+                | Is::LetterNumber
+                | Is::OtherNumber
+        )
+    })
+}
+
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`
+pub(crate) fn tag_key(text: &str) -> bool {
+    !text.is_empty() && tag_value(text)
+}
+
+/// `^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`
+pub(crate) fn account_alias(text: &str) -> bool {
+    (3..=63).contains(&text.len())
+        && text
+            .split('-')
+            .all(|part| some(part, |b| matches!(b, b'a'..=b'z' | b'0'..=b'9')))
+}
+
+/// `v[1-9][0-9]*(\.[A-Za-z0-9-]*)?`
+pub(crate) fn policy_version(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('v') else {
+        return false;
+    };
+    let (number, suffix) = rest.split_once('.').unwrap_or((rest, ""));
+    !number.starts_with('0')
+        && some(number, |b| b.is_ascii_digit())
+        && suffix
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

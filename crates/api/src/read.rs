@@ -30,7 +30,7 @@ pub(crate) struct TextRule {
 }
 
 /// What a reader of one member does: node, path, violations.
-type Read<T> = Result<Option<T>, Fault>;
+pub(crate) type Read<T> = Result<Option<T>, Fault>;
 
 /// Reads a whole body.
 pub(crate) fn body<'a, T>(

@@ -64,6 +64,7 @@ pub(crate) fn member(model: &Model, member: &Member) -> Result<String, String> {
         Kind::Flag => "boolean".to_owned(),
         Kind::Time => "moment".to_owned(),
         Kind::Context => "pairs of text; empty when absent".to_owned(),
+        Kind::Map(..) => "pairs".to_owned(),
         Kind::List(_) => format!("list{}", range(" elements")),
         Kind::Structure(_) => "structure".to_owned(),
     };

@@ -6,6 +6,7 @@ mod model;
 mod names;
 mod operations;
 mod output;
+mod query;
 mod rules;
 mod structure;
 mod symbols;
@@ -14,29 +15,82 @@ mod types;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::Model;
+use model::{Model, Protocol};
 use output::File;
 
-/// The model, pinned: a changed file is reviewed and pinned anew, never picked up by itself.
-const MODEL_PATH: &str = "model/kms-2014-11-01.json";
-const MODEL_SHA256: &str = "90ae93e072b008e02ff2b993e5cb07bf69b9d75dc6fec8b9b6486d59b9686843";
-/// One operation a line, sorted, `#` comments: what this version does not serve. May only shrink.
-const UNCOVERED_PATH: &str = "conformance/uncovered-operations.txt";
-const GENERATED_DIR: &str = "crates/api/src/generated";
+/// One service: where its model is, and where its code goes.
+struct Service {
+    title: &'static str,
+    protocol: Protocol,
+    /// Files of the model with their SHA-256, pinned: a changed file is reviewed and pinned anew,
+    /// never picked up by itself. Later files add to the first.
+    files: &'static [(&'static str, &'static str)],
+    /// One operation a line, sorted, `#` comments: what this version does not serve. May only
+    /// shrink.
+    uncovered: &'static str,
+    /// Its own directory.
+    dir: &'static str,
+}
+
+const SERVICES: &[Service] = &[
+    Service {
+        title: "KMS",
+        protocol: Protocol::Json,
+        files: &[(
+            "model/kms-2014-11-01.json",
+            "90ae93e072b008e02ff2b993e5cb07bf69b9d75dc6fec8b9b6486d59b9686843",
+        )],
+        uncovered: "conformance/uncovered-operations.txt",
+        dir: "crates/api/src/generated",
+    },
+    Service {
+        title: "IAM",
+        protocol: Protocol::Query,
+        files: &[(
+            "model/iam-2010-05-08.json",
+            "06ebcaa2320f72712f4938d0331e3b1ef0b5c9184e20735d5d428def5217986b",
+        )],
+        uncovered: "conformance/uncovered-iam-operations.txt",
+        dir: "crates/api/src/generated/iam",
+    },
+    Service {
+        title: "STS",
+        protocol: Protocol::Query,
+        files: &[
+            (
+                "model/sts-2011-06-15.json",
+                "0602b744434c86a3983026a752505f1e56381f63ea42178574e47cec59d5a46c",
+            ),
+            (
+                "model/sts-keystead.json",
+                "62a3cc1a94b7580b2dc3daa8c1181e759535b272d4c71120550aeba635be7764",
+            ),
+        ],
+        uncovered: "conformance/uncovered-sts-operations.txt",
+        dir: "crates/api/src/generated/sts",
+    },
+];
 
 /// Writes the generated files, or with `check` only compares them.
 ///
-/// Errors: the model or the ratchet file cannot be read or breaks a rule of [`rules`]; rustfmt
+/// Errors: a model or a ratchet file cannot be read or breaks a rule of [`rules`]; rustfmt
 /// fails; with `check`, the names of the files that differ.
 pub(crate) fn run(check: bool) -> Result<(), String> {
     let root = root()?;
-    let files = generate(&root)?;
-    let files = output::formatted(&root, files)?;
-    if check {
-        output::compare(&root, GENERATED_DIR, &files)
-    } else {
-        output::write(&root, GENERATED_DIR, &files)
+    let mut errors = Vec::new();
+    for service in SERVICES {
+        let files = generate(&root, service)?;
+        let files = output::formatted(&root, files)?;
+        if check {
+            errors.extend(output::compare(&root, service.dir, &files).err());
+        } else {
+            output::write(&root, service.dir, &files)?;
+        }
     }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(errors.join("\n"))
 }
 
 fn root() -> Result<PathBuf, String> {
@@ -45,38 +99,52 @@ fn root() -> Result<PathBuf, String> {
     Ok(root.to_path_buf())
 }
 
-fn generate(root: &Path) -> Result<Vec<File>, String> {
+fn generate(root: &Path, service: &Service) -> Result<Vec<File>, String> {
     let read = |path: &str| fs::read(root.join(path)).map_err(|error| format!("{path}: {error}"));
-    let bytes = read(MODEL_PATH)?;
-    let digest = output::sha256_hex(&bytes);
-    if digest != MODEL_SHA256 {
-        return Err(format!(
-            "{MODEL_PATH} has SHA-256 {digest}, pinned is {MODEL_SHA256}"
-        ));
+    let mut texts = Vec::new();
+    for (path, pinned) in service.files {
+        let bytes = read(path)?;
+        let digest = output::sha256_hex(&bytes);
+        if digest != *pinned {
+            return Err(format!("{path} has SHA-256 {digest}, pinned is {pinned}"));
+        }
+        texts.push(bytes);
     }
-    let model = Model::parse(&bytes)?;
-    let listed = String::from_utf8(read(UNCOVERED_PATH)?).map_err(|error| error.to_string())?;
-    let uncovered = operations::uncovered(&model, &listed)?;
-    rules::check(&model)?;
+    let model = Model::parse(service.title, service.protocol, &texts)?;
+    let listed = String::from_utf8(read(service.uncovered)?).map_err(|error| error.to_string())?;
+    let uncovered = operations::uncovered(&model, service.uncovered, &listed)?;
 
-    let path = |name: &str| format!("{GENERATED_DIR}/{name}.rs");
+    let path = |name: &str| format!("{}/{name}.rs", service.dir);
     let mut files = vec![
         File::rust(path("rules"), &symbols::rules(&model)?),
-        File::rust(path("symbols"), &symbols::symbols(&model)?),
         File::rust(path("model"), &structure::shared(&model)?),
-        File::rust(path("operations"), &operations::table(&model, &uncovered)?),
-        File::rust(path("mod"), &operations::modules(&model)),
-        File::text(
-            "docs/operations.md".to_owned(),
-            describe::table(&model, &uncovered)?,
-        ),
     ];
+    if model.has_symbols()? {
+        files.push(File::rust(path("symbols"), &symbols::symbols(&model)?));
+    }
+    match service.protocol {
+        Protocol::Json => {
+            rules::check(&model)?;
+            files.extend([
+                File::rust(path("operations"), &operations::table(&model, &uncovered)?),
+                File::rust(path("mod"), &operations::modules(&model)),
+                File::text(
+                    "docs/operations.md".to_owned(),
+                    describe::table(&model, &uncovered)?,
+                ),
+            ]);
+        }
+        Protocol::Query => files.extend([
+            File::rust(path("operations"), &query::table(&model, &uncovered)),
+            File::rust(path("mod"), &query::modules(&model)?),
+        ]),
+    }
     for operation in &model.operations {
-        let name = names::snake(&operation.name);
-        files.push(File::rust(
-            path(&name),
-            &structure::operation(&model, operation)?,
-        ));
+        let text = match service.protocol {
+            Protocol::Json => structure::operation(&model, operation)?,
+            Protocol::Query => query::operation(&model, operation)?,
+        };
+        files.push(File::rust(path(&names::snake(&operation.name)), &text));
     }
     Ok(files)
 }

@@ -4,8 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+/// How requests and answers are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// AWS JSON 1.1: KMS.
+    Json,
+    /// Forms in, XML out: IAM and STS.
+    Query,
+}
+
 /// A service model.
 pub(crate) struct Model {
+    /// The service's name in comments: `KMS`.
+    pub(crate) title: &'static str,
+    /// How it speaks.
+    pub(crate) protocol: Protocol,
+    /// The XML namespace of its answers; empty for JSON.
+    pub(crate) namespace: String,
+    /// `2010-05-08`.
+    pub(crate) version: String,
     /// Operations by name.
     pub(crate) operations: Vec<Operation>,
     shapes: BTreeMap<String, Shape>,
@@ -19,6 +36,8 @@ pub(crate) struct Operation {
     pub(crate) input: String,
     /// Its answer structure; `None` where the answer is empty.
     pub(crate) output: Option<String>,
+    /// The XML element around the answer's members.
+    pub(crate) wrapper: Option<String>,
 }
 
 /// A named type.
@@ -51,6 +70,8 @@ pub(crate) enum Kind {
     Time,
     /// A map from text to text: an encryption context.
     Context,
+    /// A map from one shape to another.
+    Map(String, String),
     /// A list of that shape.
     List(String),
     /// Members by name.
@@ -68,26 +89,51 @@ pub(crate) struct Member {
 }
 
 impl Model {
-    /// Reads a model. Errors: anything that the generator does not know.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let shapes = entries(&json, "shapes")?
-            .map(|(name, shape)| {
-                let parsed = parse_shape(shape).map_err(|error| format!("{name}: {error}"))?;
-                Ok((name.clone(), parsed))
-            })
-            .collect::<Result<_, String>>()?;
-        let operations = entries(&json, "operations")?
-            .map(|(name, operation)| {
-                let shape = |key| text(operation.get(key)?, "shape");
-                Ok(Operation {
-                    name: name.clone(),
-                    input: shape("input").ok_or(format!("{name} has no input"))?,
-                    output: shape("output"),
-                })
-            })
-            .collect::<Result<_, String>>()?;
-        Ok(Self { operations, shapes })
+    /// Reads a model of several files, of which the later ones add operations and shapes.
+    ///
+    /// Errors: anything that the generator does not know; a name twice.
+    pub(crate) fn parse(
+        title: &'static str,
+        protocol: Protocol,
+        files: &[Vec<u8>],
+    ) -> Result<Self, String> {
+        let mut shapes = BTreeMap::new();
+        let mut operations = BTreeMap::new();
+        let (mut namespace, mut version) = (String::new(), String::new());
+        for bytes in files {
+            let json: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            let metadata = json.get("metadata").unwrap_or(&Value::Null);
+            namespace = text(metadata, "xmlNamespace").unwrap_or_default();
+            version = text(metadata, "apiVersion").unwrap_or_default();
+            for (name, shape) in entries(&json, "shapes")? {
+                let parsed =
+                    parse_shape(shape, protocol).map_err(|error| format!("{name}: {error}"))?;
+                if shapes.insert(name.clone(), parsed).is_some() {
+                    return Err(format!("two shapes {name}"));
+                }
+            }
+            for (name, operation) in entries(&json, "operations")? {
+                let parsed = parse_operation(name, operation);
+                if operations.insert(name.clone(), parsed).is_some() {
+                    return Err(format!("two operations {name}"));
+                }
+            }
+        }
+        let operations: Vec<Operation> = operations.into_values().collect();
+        for operation in &operations {
+            // An operation without an input shape takes no parameters.
+            if operation.input == without_input(&operation.name) {
+                shapes.insert(operation.input.clone(), empty_structure());
+            }
+        }
+        Ok(Self {
+            title,
+            protocol,
+            namespace,
+            version,
+            operations,
+            shapes,
+        })
     }
 
     /// The shape of that name.
@@ -111,6 +157,14 @@ impl Model {
         names.map(|name| Ok((name, self.shape(name)?))).collect()
     }
 
+    /// Whether some request or answer has an enumeration.
+    pub(crate) fn has_symbols(&self) -> Result<bool, String> {
+        let used = self.used()?;
+        Ok(used
+            .values()
+            .any(|shape| matches!(shape.kind, Kind::Symbol(_))))
+    }
+
     /// Names of the shapes that the given ones lead to, themselves included.
     pub(crate) fn reached_from<'m>(
         &'m self,
@@ -124,6 +178,7 @@ impl Model {
             }
             match &self.shape(name)?.kind {
                 Kind::List(element) => open.push(element),
+                Kind::Map(key, value) => open.extend([key.as_str(), value.as_str()]),
                 Kind::Structure(members) => {
                     open.extend(members.iter().map(|member| member.shape.as_str()));
                 }
@@ -146,7 +201,37 @@ fn text(json: &Value, key: &str) -> Option<String> {
     Some(json.get(key)?.as_str()?.to_owned())
 }
 
-fn parse_shape(json: &Value) -> Result<Shape, String> {
+fn parse_operation(name: &str, json: &Value) -> Operation {
+    let shape = |key| text(json.get(key)?, "shape");
+    Operation {
+        name: name.to_owned(),
+        input: shape("input").unwrap_or_else(|| without_input(name)),
+        output: shape("output"),
+        wrapper: json
+            .get("output")
+            .and_then(|output| text(output, "resultWrapper")),
+    }
+}
+
+/// The name of an input that the model does not have.
+fn without_input(operation: &str) -> String {
+    format!("{operation} without input")
+}
+
+fn empty_structure() -> Shape {
+    Shape {
+        kind: Kind::Structure(Vec::new()),
+        sensitive: false,
+        min: None,
+        max: None,
+        pattern: None,
+    }
+}
+
+fn parse_shape(json: &Value, protocol: Protocol) -> Result<Shape, String> {
+    if json.get("flattened").is_some() {
+        return Err("flattened lists and maps are not built".to_owned());
+    }
     let names = |key| -> BTreeSet<String> { strings(json, key).into_iter().collect() };
     let kind = match text(json, "type").as_deref() {
         Some("string") if json.get("enum").is_some() => Kind::Symbol(strings(json, "enum")),
@@ -155,7 +240,14 @@ fn parse_shape(json: &Value) -> Result<Shape, String> {
         Some("integer") => Kind::Number,
         Some("boolean") => Kind::Flag,
         Some("timestamp") => Kind::Time,
-        Some("map") => Kind::Context,
+        Some("map") if protocol == Protocol::Json => Kind::Context,
+        Some("map") => {
+            let shape = |key| json.get(key).and_then(|inner| text(inner, "shape"));
+            let (key, value) = shape("key")
+                .zip(shape("value"))
+                .ok_or("a map without shapes")?;
+            Kind::Map(key, value)
+        }
         Some("list") => {
             let element = json.get("member").and_then(|member| text(member, "shape"));
             Kind::List(element.ok_or("a list without an element shape")?)

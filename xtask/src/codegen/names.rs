@@ -20,6 +20,14 @@ pub(crate) fn snake(name: &str) -> String {
     out
 }
 
+/// `KeyId` → `key_id`, `Type` → `r#type`.
+pub(crate) fn field(name: &str) -> String {
+    match snake(name) {
+        name if name == "type" => format!("r#{name}"),
+        name => name,
+    }
+}
+
 /// `CustomerMasterKeySpec` → `CUSTOMER_MASTER_KEY_SPEC`.
 pub(crate) fn upper(name: &str) -> String {
     snake(name).to_ascii_uppercase()
@@ -32,14 +40,21 @@ pub(crate) fn lower_camel(name: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// `RSAES_OAEP_SHA_256` → `RsaesOaepSha256`; names with lower case stay as they are.
+/// `statusType` → `StatusType`; names that begin in upper case stay as they are.
+pub(crate) fn type_name(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// `RSAES_OAEP_SHA_256` → `RsaesOaepSha256`; names with lower case keep it: `aws-managed` → `AwsManaged`.
 /// `SELF` becomes `Own`, because `Self` is a keyword.
 pub(crate) fn variant(name: &str) -> String {
     if name == "SELF" {
         return "Own".to_owned();
     }
     if name.contains(|c: char| c.is_ascii_lowercase()) {
-        return name.to_owned();
+        return name.split('-').map(type_name).collect();
     }
     let word = |word: &str| {
         let mut chars = word.chars();
@@ -66,5 +81,7 @@ mod tests {
         assert_eq!(lower_camel("AWSAccountId"), "aWSAccountId");
         assert_eq!(variant("RSASSA_PKCS1_V1_5_SHA_256"), "RsassaPkcs1V15Sha256");
         assert_eq!(variant("GenerateDataKey"), "GenerateDataKey");
+        assert_eq!(variant("aws-managed"), "AwsManaged");
+        assert_eq!(type_name("statusType"), "StatusType");
     }
 }

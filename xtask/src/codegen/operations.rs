@@ -8,13 +8,17 @@ use super::names::snake;
 use super::rules;
 
 /// Reads the ratchet file. Errors: a name twice, out of order, or not in the model.
-pub(crate) fn uncovered<'t>(model: &Model, text: &'t str) -> Result<BTreeSet<&'t str>, String> {
+pub(crate) fn uncovered<'t>(
+    model: &Model,
+    path: &str,
+    text: &'t str,
+) -> Result<BTreeSet<&'t str>, String> {
     let lines = text.lines().map(str::trim);
     let names: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect();
     if !names.is_sorted_by(|one, next| one < next) {
-        return Err("uncovered-operations.txt is not sorted or names one twice".to_owned());
+        return Err(format!("{path} is not sorted or names one twice"));
     }
     let known = |name: &&str| {
         model
@@ -23,7 +27,7 @@ pub(crate) fn uncovered<'t>(model: &Model, text: &'t str) -> Result<BTreeSet<&'t
             .any(|operation| operation.name == **name)
     };
     if let Some(stranger) = names.iter().find(|name| !known(name)) {
-        return Err(format!("uncovered-operations.txt: no operation {stranger}"));
+        return Err(format!("{path}: no operation {stranger}"));
     }
     Ok(names.into_iter().collect())
 }
@@ -130,17 +134,18 @@ pub(crate) fn modules(model: &Model) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Protocol;
     use super::*;
 
     #[test]
     fn the_ratchet_file_is_sorted_and_names_operations() {
         let model = r#"{"shapes":{},"operations":{
             "A":{"input":{"shape":"In"}},"B":{"input":{"shape":"In"}}}}"#;
-        let model = Model::parse(model.as_bytes()).unwrap();
-        let names = uncovered(&model, "# why\n\nA\nB\n").unwrap();
+        let model = Model::parse("KMS", Protocol::Json, &[model.as_bytes().to_vec()]).unwrap();
+        let names = uncovered(&model, "a.txt", "# why\n\nA\nB\n").unwrap();
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["A", "B"]);
-        assert!(uncovered(&model, "B\nA\n").is_err());
-        assert!(uncovered(&model, "A\nA\n").is_err());
-        assert!(uncovered(&model, "C\n").is_err());
+        assert!(uncovered(&model, "a.txt", "B\nA\n").is_err());
+        assert!(uncovered(&model, "a.txt", "A\nA\n").is_err());
+        assert!(uncovered(&model, "a.txt", "C\n").is_err());
     }
 }

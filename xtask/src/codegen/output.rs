@@ -78,6 +78,7 @@ pub(crate) fn formatted(root: &Path, files: Vec<File>) -> Result<Vec<File>, Stri
 
 /// Writes what differs and removes generated files that are no longer made.
 pub(crate) fn write(root: &Path, dir: &str, files: &[File]) -> Result<(), String> {
+    fs::create_dir_all(root.join(dir)).map_err(|error| format!("{dir}: {error}"))?;
     for stray in strays(root, dir, files)? {
         fs::remove_file(root.join(&stray)).map_err(|error| format!("{stray}: {error}"))?;
     }
@@ -114,6 +115,10 @@ fn strays(root: &Path, dir: &str, files: &[File]) -> Result<Vec<String>, String>
     let mut strays = Vec::new();
     for entry in present {
         let entry = entry.map_err(|error| error.to_string())?;
+        // Another service's.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
         let path = format!("{dir}/{}", entry.file_name().to_string_lossy());
         if !made.contains(path.as_str()) {
             strays.push(path);

@@ -58,11 +58,18 @@ const PUBLIC_BLOBS: &[(&str, &str)] = &[
 ];
 
 /// Members that are not sensitive in the model and still stay out of logs: they give access.
-const TOKENS: &[&str] = &["GrantToken", "GrantTokens", "ImportToken"];
+const TOKENS: &[&str] = &[
+    "GrantToken",
+    "GrantTokens",
+    "ImportToken",
+    "SessionToken",
+    "TokenCode",
+];
 
 /// Members that CloudTrail leaves out besides blobs, sensitive members and tokens.
 /// Source: CloudTrail entries in the KMS Developer Guide, CreateCustomKeyStore.
-const UNAUDITED: &[&str] = &["TrustAnchorCertificate"];
+/// Encoded messages are long and of use to nobody else.
+const UNAUDITED: &[&str] = &["DecodedMessage", "EncodedMessage", "TrustAnchorCertificate"];
 
 /// Regular expressions of the model and their predicates in `keystead_api::pattern`.
 const PATTERNS: &[(&str, &str)] = &[
@@ -96,6 +103,34 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (r"^https://[a-zA-Z0-9.-]+$", "https_endpoint"),
     (r"cluster-[2-7a-zA-Z]{11,16}", "cluster_id"),
+    // IAM and STS.
+    (r"((/[A-Za-z0-9\.,\+@=_-]+)*)/", "policy_path"),
+    (r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)", "path"),
+    (r"[A-Z]+", "upper_case"),
+    (
+        r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+        "xml_text",
+    ),
+    (
+        r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
+        "description",
+    ),
+    (r"[\u0020-\u00FF]+", "latin1_printable_some"),
+    (r"[\d]*", "digits"),
+    (r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", "tag_value"),
+    (r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+", "tag_key"),
+    (r"[\w+=,.@-]*", "names_or_nothing"),
+    (r"[\w+=,.@-]+", "name"),
+    (r"[\w+=,.@:\/-]*", "external_id"),
+    (r"[\w+=/:,.@-]*", "external_id"),
+    (r"[\w-]*", "service_namespace"),
+    (r"[\w]*", "word_or_nothing"),
+    (r"\u002F[\u0021-\u007F]*", "path_prefix"),
+    (
+        r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$",
+        "account_alias",
+    ),
+    (r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?", "policy_version"),
 ];
 
 /// Operations whose CloudTrail record says `readOnly: true`.
@@ -224,6 +259,24 @@ pub(crate) fn is_read_only(operation: &str) -> Result<bool, String> {
     }
 }
 
+/// CloudTrail's `readOnly` for IAM and STS: what gets, lists or simulates, and all of STS.
+pub(crate) fn is_read_only_query(model: &Model, operation: &str) -> bool {
+    let reading = ["Get", "List", "Simulate"];
+    model.title == "STS" || reading.iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Whether the audit record has the answer: that of what changes something or gives credentials.
+/// Source: CloudTrail, examples of IAM and STS events.
+pub(crate) fn records_answer(model: &Model, operation: &str) -> bool {
+    let gives_credentials = operation.starts_with("AssumeRole")
+        || operation.ends_with("Token")
+        || operation.ends_with("Session");
+    match model.title {
+        "STS" => gives_credentials,
+        _ => !is_read_only_query(model, operation),
+    }
+}
+
 /// The name that `keystead_types` has for an enumeration.
 pub(crate) fn shared_symbol(shape: &str) -> Option<&'static str> {
     let found = SHARED_SYMBOLS.iter().find(|(name, _)| *name == shape);
@@ -271,6 +324,7 @@ pub(crate) fn check(model: &Model) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Protocol;
     use super::*;
 
     #[test]
@@ -289,7 +343,7 @@ mod tests {
     fn a_new_blob_stops_the_generator() {
         let model = r#"{"operations":{"Op":{"input":{"shape":"In"}}},"shapes":{
             "In":{"type":"structure","members":{"Blob":{"shape":"B"}}},"B":{"type":"blob"}}}"#;
-        let model = Model::parse(model.as_bytes()).unwrap();
+        let model = Model::parse("KMS", Protocol::Json, &[model.as_bytes().to_vec()]).unwrap();
         let error = check(&model).unwrap_err();
         assert_eq!(error, "In.Blob: blob neither sensitive nor public");
     }

@@ -5,14 +5,19 @@ use std::fmt::Write;
 
 use super::describe;
 use super::imports::without_unused_imports;
-use super::model::{Kind, Model, Operation};
+use super::model::{Kind, Model, Operation, Protocol};
+use super::query;
 use super::types::{Field, Text, reader, writer};
 
 /// What a structure is used for decides what it can do.
 #[derive(Clone, Copy)]
-struct Uses {
-    request: bool,
-    answer: bool,
+pub(crate) struct Uses {
+    /// Read from requests, and shown in their audit records.
+    pub(crate) request: bool,
+    /// Written to answers.
+    pub(crate) answer: bool,
+    /// Shown in audit records of answers.
+    pub(crate) recorded: bool,
 }
 
 /// The file of structures inside requests and answers.
@@ -28,14 +33,24 @@ pub(crate) fn shared(model: &Model) -> Result<String, String> {
     let roots: BTreeSet<&str> = requests.clone().chain(answers.clone()).collect();
     let in_requests = model.reached_from(requests)?;
     let in_answers = model.reached_from(answers)?;
-    let mut out = String::from(
-        "//! Structures and enumerations inside requests and answers.\n\n\
+    let recorded = match model.protocol {
+        Protocol::Json => BTreeSet::new(),
+        Protocol::Query => query::recorded(model)?,
+    };
+    let mut out = String::from(match model.protocol {
+        Protocol::Query => query::MODEL_HEAD,
+        Protocol::Json => {
+            "//! Structures and enumerations inside requests and answers.\n\n\
          use keystead_types::Fault;\n\n\
          use super::model;\nuse super::rules;\npub use super::symbols::*;\n\
          use crate::audit;\nuse crate::checks::{Checks, Path};\n\
          use crate::read::{self, Bounds};\nuse crate::shown::{Bytes, Redacted};\n\
-         use crate::tree::{Members, Node};\nuse crate::write::{self, Object};\n",
-    );
+         use crate::tree::{Members, Node};\nuse crate::write::{self, Object};\n"
+        }
+    });
+    if !model.has_symbols()? {
+        out = out.replace("pub use super::symbols::*;\n", "");
+    }
     for (name, shape) in model.used()? {
         if !matches!(shape.kind, Kind::Structure(_)) || roots.contains(name) {
             continue;
@@ -43,11 +58,15 @@ pub(crate) fn shared(model: &Model) -> Result<String, String> {
         let uses = Uses {
             request: in_requests.contains(name),
             answer: in_answers.contains(name),
+            recorded: recorded.contains(name),
         };
-        let doc = format!("/// Source: KMS model, `{name}`.");
+        let doc = format!("/// Source: {} model, `{name}`.", model.title);
         out.push_str(&structure(model, name, name, &doc, uses)?);
     }
-    Ok(without_unused_imports(&out))
+    Ok(match model.protocol {
+        Protocol::Json => without_unused_imports(&out),
+        Protocol::Query => query::trimmed(&out),
+    })
 }
 
 /// The file of one operation.
@@ -56,14 +75,17 @@ pub(crate) fn operation(model: &Model, operation: &Operation) -> Result<String, 
         name,
         input,
         output,
+        ..
     } = operation;
     let request = Uses {
         request: true,
         answer: false,
+        recorded: false,
     };
     let answer = Uses {
         request: false,
         answer: true,
+        recorded: false,
     };
     let mut body = shape_impl(model, operation)?;
     let doc = format!("/// Request of {name}; made by decoding only.\n#[non_exhaustive]");
@@ -97,6 +119,7 @@ fn shape_impl(model: &Model, operation: &Operation) -> Result<String, String> {
         name,
         input,
         output,
+        ..
     } = operation;
     let members = model.members(input)?;
     let dry_run = if members.iter().any(|member| member.name == "DryRun") {
@@ -146,7 +169,8 @@ fn room(model: &Model, output: &str) -> Result<String, String> {
     Ok(room)
 }
 
-fn structure(
+/// A structure, what it derives, and what it can do.
+pub(crate) fn structure(
     model: &Model,
     shape: &str,
     name: &str,
@@ -167,15 +191,19 @@ fn structure(
         let _ = writeln!(out, "{line}\npub {}: {},", field.rust, field.rust_type());
     }
     let _ = writeln!(out, "}}\n\nimpl {name} {{");
-    let methods = [
-        (uses.request, read_method(model, &fields)?),
-        (uses.answer, write_method(model, &fields, Text::Wire)?),
-        (uses.request, write_method(model, &fields, Text::Audit)?),
-    ];
-    let methods: Vec<String> = methods
-        .into_iter()
-        .filter_map(|(wanted, method)| wanted.then_some(method))
-        .collect();
+    let mut methods = Vec::new();
+    if uses.request {
+        methods.push(read_method(model, &fields)?);
+    }
+    if uses.answer {
+        methods.push(match model.protocol {
+            Protocol::Json => write_method(model, &fields, Text::Wire)?,
+            Protocol::Query => query::write_method(model, &fields)?,
+        });
+    }
+    if uses.request || uses.recorded {
+        methods.push(write_method(model, &fields, Text::Audit)?);
+    }
     out.push_str(&methods.join("\n"));
     out.push_str("}\n");
     if !derives_debug(&fields) {
@@ -214,9 +242,19 @@ fn derives(model: &Model, shape: &str, fields: &[Field<'_>], uses: Uses) -> Resu
 }
 
 fn read_method(model: &Model, fields: &[Field<'_>]) -> Result<String, String> {
-    let mut out = String::from(
-        "pub(crate) fn read(members: Members<'_>, path: &Path<'_>, checks: &mut Checks) \
-         -> Result<Option<Self>, Fault> {\n",
+    if fields.is_empty() {
+        return Ok(
+            "pub(crate) fn read(_: Members<'_>, _: &Path<'_>, _: &mut Checks) \
+             -> Result<Option<Self>, Fault> {\nOk(Some(Self {}))\n}\n"
+                .to_owned(),
+        );
+    }
+    // A member may have the argument's name.
+    let taken = fields.iter().any(|field| field.rust == "path");
+    let path = if taken { "place" } else { "path" };
+    let mut out = format!(
+        "pub(crate) fn read(members: Members<'_>, {path}: &Path<'_>, checks: &mut Checks) \
+         -> Result<Option<Self>, Fault> {{\n",
     );
     for field in fields {
         let _ = writeln!(out, "let mut {} = Node::Null;", field.rust);
@@ -248,7 +286,7 @@ fn read_method(model: &Model, fields: &[Field<'_>]) -> Result<String, String> {
         let reader = reader(model, shape, *secret)?;
         let _ = writeln!(
             out,
-            "let {rust} = read::{presence}({rust}, &path.member(\"{camel}\"), checks, {reader})?;"
+            "let {rust} = read::{presence}({rust}, &{path}.member(\"{camel}\"), checks, {reader})?;"
         );
     }
     let required: Vec<&str> = fields
@@ -326,7 +364,8 @@ fn member_statement(model: &Model, field: &Field<'_>, text: Text) -> Result<Stri
                 "object.member_unless_empty(\"{member}\", |out| {inner});\n"
             ));
         }
-        Ok(writer(model, shape, *secret, text, (&place, value))? + ";\n")
+        let call = writer(model, shape, *secret, text, (&place, value))?;
+        Ok(call.replace("*&self.", "self.") + ";\n")
     };
     if field.is_context() {
         let inner = statement(&format!("&self.{rust}"))?;

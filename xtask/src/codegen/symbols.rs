@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::model::{Kind, Model, Shape};
-use super::names::{upper, variant};
+use super::names::{type_name, upper, variant};
 use super::rules;
 
 /// The file of enumerations.
@@ -18,7 +18,9 @@ pub(crate) fn symbols(model: &Model) -> Result<String, String> {
         }
         let _ = write!(
             out,
-            "\nsymbols! {{\n    /// Source: KMS model, `{name}`.\n    {name} {{\n"
+            "\nsymbols! {{\n    /// Source: {} model, `{name}`.\n    {} {{\n",
+            model.title,
+            type_name(name)
         );
         for value in values {
             let _ = writeln!(out, "        {} \"{value}\",", variant(value));

@@ -1,7 +1,7 @@
 //! How a shape looks in Rust: its type, and the expressions that read, write and show it.
 
-use super::model::{Kind, Member, Model};
-use super::names::{lower_camel, snake, upper};
+use super::model::{Kind, Member, Model, Protocol};
+use super::names::{field, lower_camel, type_name, upper};
 use super::rules;
 use super::symbols::bounds;
 
@@ -40,7 +40,7 @@ impl<'m> Field<'m> {
         Ok(Self {
             wire: &member.name,
             camel: lower_camel(&member.name),
-            rust: snake(&member.name),
+            rust: field(&member.name),
             required: member.required,
             kind: &shape.kind,
             shape: &member.shape,
@@ -75,8 +75,13 @@ fn plain_type(model: &Model, name: &str, secret: bool) -> Result<String, String>
         Kind::Text => "String".to_owned(),
         Kind::Symbol(_) => match rules::shared_symbol(name) {
             Some(shared) => format!("keystead_types::{shared}"),
-            None => format!("model::{name}"),
+            None => format!("model::{}", type_name(name)),
         },
+        Kind::Map(key, value) => format!(
+            "Vec<({}, {})>",
+            plain_type(model, key, false)?,
+            plain_type(model, value, false)?
+        ),
         Kind::Blob if secret => "keystead_types::Plaintext".to_owned(),
         Kind::Blob => "Vec<u8>".to_owned(),
         Kind::Number => "u32".to_owned(),
@@ -92,6 +97,11 @@ fn plain_type(model: &Model, name: &str, secret: bool) -> Result<String, String>
 pub(crate) fn reader(model: &Model, name: &str, secret: bool) -> Result<String, String> {
     let shape = model.shape(name)?;
     let limits = bounds(shape);
+    if model.protocol == Protocol::Query && matches!(shape.kind, Kind::Blob | Kind::Time) {
+        return Err(format!(
+            "{name}: not built in requests of the query protocol"
+        ));
+    }
     let call = match &shape.kind {
         Kind::Text => format!("read::text(node, path, checks, &rules::{})", upper(name)),
         Kind::Symbol(_) => format!("read::symbol(node, path, checks, rules::{})", upper(name)),
@@ -101,6 +111,7 @@ pub(crate) fn reader(model: &Model, name: &str, secret: bool) -> Result<String, 
         Kind::Flag => return Ok("read::flag".to_owned()),
         Kind::Time => return Ok("read::time".to_owned()),
         Kind::Context => return Ok("read::context".to_owned()),
+        Kind::Map(..) => return Err(format!("{name}: maps in requests are not built")),
         Kind::List(element) => {
             let element = reader(model, element, false)?;
             format!("read::list(node, path, checks, {limits}, {element})")
@@ -139,6 +150,7 @@ pub(crate) fn writer(
         Kind::Time if text == Text::Audit => format!("audit::time({out}, *{value})"),
         Kind::Time => format!("write::time({out}, *{value})"),
         Kind::Context => format!("write::context({out}, {value})"),
+        Kind::Map(..) => return Err(format!("{name}: maps in audit records are not built")),
         Kind::List(element) => {
             let inner = writer(model, element, false, text, ("out", "item"))?;
             format!("write::list({out}, {value}, |out, item| {inner})")

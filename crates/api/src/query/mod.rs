@@ -1,0 +1,17 @@
+//! The query protocol, which IAM and STS speak: a form in, XML out.
+//!
+//! `keystead_api::iam` and `keystead_api::sts` hold the shapes. Members that hold policy documents
+//! are written as they are given: IAM answers with documents that are percent-encoded (RFC 3986),
+//! and whoever fills such a member encodes them.
+//! Source: AWS query protocol, <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>.
+
+mod fault;
+mod form;
+pub(crate) mod read;
+mod shape;
+pub(crate) mod xml;
+
+pub use fault::encode_fault;
+pub use form::Form;
+pub(crate) use form::requested;
+pub use shape::QueryShape;
