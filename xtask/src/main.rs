@@ -12,6 +12,7 @@ mod ci;
 mod codegen;
 mod dev;
 mod limits;
+mod oracle;
 mod steps;
 mod supply;
 mod test;
@@ -57,6 +58,8 @@ enum Command {
     ///
     /// Arguments after `bench` go to `keystead-bench run`: `--quick`, `--seconds`, …
     Bench(bench::Args),
+    /// Compare the policy engine with its independent, naive twin (release build, 10,000,000 cases)
+    Oracle(oracle::Args),
     /// Run a development server (release profile): `keystead dev` with the given arguments
     Dev(dev::Args),
 }
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Ci => ci::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Oracle(args) => oracle::run(&args),
         Command::Dev(args) => dev::run(&args),
     };
     match outcome {
