@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use keystead_types::{AccountId, Fault, KeyArn, RequestId};
 
 use crate::record::{self, Ending};
-use crate::{Opening, ReceiptNote, Record, Settled, Trail};
+use crate::{Opening, ReceiptNote, Record, Requester, Settled, Trail};
 
 /// The audit entry of one request or service event. Dropping it leaves an `ABANDONED` record.
 #[must_use = "dropping an entry records ABANDONED"]
@@ -23,6 +23,14 @@ pub(crate) enum Origin {
         account: AccountId,
         details: Option<Details>,
     },
+}
+
+/// A member of `resources`.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Resource {
+    Key(KeyArn),
+    /// Account, path without its leading slash and name.
+    Role(AccountId, String),
 }
 
 /// A JSON object made elsewhere, made safe for one line of a log.
@@ -48,7 +56,9 @@ pub(crate) struct Parts {
     pub(crate) additional: Vec<(&'static str, String)>,
     /// Members of `additionalEventData` that are objects of texts.
     pub(crate) objects: Vec<(&'static str, Vec<(String, String)>)>,
-    pub(crate) resources: Vec<KeyArn>,
+    /// Why what was asked is allowed or denied: JSON objects, in the order of the decisions.
+    pub(crate) authorization: Vec<Details>,
+    pub(crate) resources: Vec<Resource>,
     pub(crate) receipts: Vec<ReceiptNote>,
 }
 
@@ -108,6 +118,7 @@ impl Entry {
                 response_elements: None,
                 additional: Vec::new(),
                 objects: Vec::new(),
+                authorization: Vec::new(),
                 resources: Vec::new(),
                 receipts: Vec::new(),
             })),
@@ -115,8 +126,11 @@ impl Entry {
         })
     }
 
+    /// An entry that is open again. What was decided will be decided anew.
     pub(crate) fn again(pending: Pending) -> Self {
-        Self(pending)
+        let mut entry = Self(pending);
+        entry.change(|parts| parts.authorization.clear());
+        entry
     }
 
     /// Begins the entry of another event that the same request causes, perhaps in another Region:
@@ -148,11 +162,37 @@ impl Entry {
 
     /// Adds a key to `resources`, once. ReEncrypt names the source first.
     pub fn resource(&mut self, arn: KeyArn) {
+        self.add_resource(Resource::Key(arn));
+    }
+
+    /// Adds a role to `resources`, once: its account, path without leading slash and name.
+    pub fn role_resource(&mut self, account: AccountId, name: &str) {
+        self.add_resource(Resource::Role(account, name.to_owned()));
+    }
+
+    fn add_resource(&mut self, resource: Resource) {
         self.change(|parts| {
-            if !parts.resources.contains(&arn) {
-                parts.resources.push(arn);
+            if !parts.resources.contains(&resource) {
+                parts.resources.push(resource);
             }
         });
+    }
+
+    /// Names who asks, once more is known: a web identity whose token has been verified. A service
+    /// event has nobody who asks.
+    pub fn requester(&mut self, requester: impl Into<Requester>) {
+        self.change(|parts| {
+            if let Origin::Request(opening) = &mut parts.origin {
+                opening.requester = requester.into();
+            }
+        });
+    }
+
+    /// Adds why something is allowed or denied: the text of one valid JSON object. The objects
+    /// stand in the order of the calls in `additionalEventData.keystead.authorization`, together up
+    /// to [`crate::limits::AUTHORIZATION_MAX_BYTES`].
+    pub fn authorization(&mut self, json_object: Vec<u8>) {
+        self.change(|parts| parts.authorization.push(Details::new(json_object)));
     }
 
     /// Sets `responseElements`, valid JSON like the request's; recorded only for a success.

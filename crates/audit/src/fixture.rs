@@ -55,14 +55,12 @@ pub(crate) fn key(last_digit: char) -> KeyArn {
 }
 
 pub(crate) fn opening(principal: Principal) -> Opening {
+    let caller = Caller::plain(principal, account(), "AKIAIOSFODNN7EXAMPLE".into());
+    let source_ip = std::net::IpAddr::from([203, 0, 113, 7]).into();
+    let request_id = RequestId::from_random([0xee; 16]);
     Opening {
-        request_id: RequestId::from_random([0xee; 16]),
-        event_name: "Encrypt",
-        read_only: true,
-        caller: Caller::plain(principal, account(), "AKIAIOSFODNN7EXAMPLE".into()),
-        source_ip: std::net::IpAddr::from([203, 0, 113, 7]).into(),
         user_agent: "aws-cli/2.27".to_owned(),
-        tls: None,
+        ..Opening::new(request_id, "Encrypt", true, caller, source_ip)
     }
 }
 

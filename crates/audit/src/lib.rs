@@ -23,11 +23,13 @@ mod trail;
 pub use entry::Entry;
 pub use log::{
     AuditLog, Broken, Counts, Durability, Head, LaneCount, OpenError, PastEvent, Reason, Report,
-    read_since, verify, verify_against,
+    find_request, read_since, verify, verify_against,
 };
 pub use memory::MemoryLog;
 pub use outbox::OutboxError;
 pub use rejection::{Rejection, rejection_counts};
 pub use settled::{Audited, Settled};
 pub use sink::{Appended, ReceiptNote, Record, Sink, SinkError};
-pub use trail::{Opening, SourceAddress, Tls, Trail};
+pub use trail::{
+    IAM, KMS, Opening, Requester, STS, SourceAddress, Tls, Trail, WebIdentity, WebToken,
+};

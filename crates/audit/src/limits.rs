@@ -16,6 +16,9 @@ pub const PARAMETERS_MAX_BYTES: usize = 102_400;
 /// Longest value in additionalEventData, bytes; the rest is cut off. Source: ours, so that a
 /// handful stays below CloudTrail's 28 KB for the whole.
 pub const ADDITIONAL_MAX_BYTES: usize = 4096;
+/// Longest explanations of decisions in a record, bytes of JSON together; what is longer is cut
+/// off and marked. Source: ours, so that all additional data stays below CloudTrail's 28 KB.
+pub const AUTHORIZATION_MAX_BYTES: usize = 16 * 1024;
 /// First size of a record's buffer, bytes, without its parameters. Source: measured, a record of
 /// Encrypt has about 1,000.
 pub const RECORD_USUAL_BYTES: usize = 1024;

@@ -6,16 +6,16 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use keystead_types::{AccountId, Fault, FaultKind, KeyArn, Timestamp, partition_of};
+use keystead_types::{AccountId, Fault, FaultKind, Timestamp, partition_of};
 use time::OffsetDateTime;
 
-use crate::entry::{Details, Origin, Parts};
+use crate::entry::{Details, Origin, Parts, Resource};
 use crate::limits::{
-    ADDITIONAL_MAX_BYTES, ERROR_MESSAGE_MAX_BYTES, HOST_MAX_BYTES, PARAMETERS_MAX_BYTES,
-    RECORD_USUAL_BYTES, USER_AGENT_MAX_BYTES,
+    ADDITIONAL_MAX_BYTES, AUTHORIZATION_MAX_BYTES, ERROR_MESSAGE_MAX_BYTES, HOST_MAX_BYTES,
+    PARAMETERS_MAX_BYTES, RECORD_USUAL_BYTES, USER_AGENT_MAX_BYTES,
 };
 use crate::text::{at_most, inside, number, string};
-use crate::{Opening, SourceAddress, Tls};
+use crate::{KMS, Opening, SourceAddress, Tls};
 
 mod identity;
 #[cfg(test)]
@@ -38,12 +38,15 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
     let usual = RECORD_USUAL_BYTES + parameters.map_or(0, |details| details.as_bytes().len());
     let mut out = Vec::with_capacity(usual);
     out.extend_from_slice(b"{\"eventVersion\":\"1.11\",\"userIdentity\":");
-    let (event_name, account, read_only) = match &parts.origin {
+    let mut region = parts.trail.region();
+    let (event_source, event_name, account, read_only) = match &parts.origin {
         Origin::Request(opening) => {
-            identity::caller(&mut out, &opening.caller, parts.trail.partition());
+            region = opening.region.as_ref().unwrap_or(region);
+            identity::requester(&mut out, opening, partition_of(region));
             (
+                opening.event_source,
                 opening.event_name,
-                opening.caller.account,
+                opening.requester.account(),
                 opening.read_only,
             )
         }
@@ -53,15 +56,17 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
             ..
         } => {
             identity::internal(&mut out, *account);
-            (*event_name, *account, false)
+            (KMS, *event_name, *account, false)
         }
     };
     out.extend_from_slice(b",\"eventTime\":\"");
     moment(&mut out, now);
-    out.extend_from_slice(b"\",\"eventSource\":\"kms.amazonaws.com\",\"eventName\":");
+    out.extend_from_slice(b"\",\"eventSource\":");
+    string(&mut out, event_source);
+    out.extend_from_slice(b",\"eventName\":");
     string(&mut out, event_name);
     out.extend_from_slice(b",\"awsRegion\":\"");
-    out.extend_from_slice(parts.trail.region().as_str().as_bytes());
+    out.extend_from_slice(region.as_str().as_bytes());
     out.push(b'"');
     source(&mut out, &parts.origin);
     errors(&mut out, ending);
@@ -84,7 +89,7 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
     } else {
         b"\",\"readOnly\":false"
     });
-    resources(&mut out, &parts.resources);
+    resources(&mut out, &parts.resources, partition_of(region));
     closing(&mut out, &parts.origin, account);
     out
 }
@@ -95,6 +100,12 @@ fn source(out: &mut Vec<u8>, origin: &Origin) {
         out.extend_from_slice(b"\"AWS Internal\",\"userAgent\":\"AWS Internal\"");
         return;
     };
+    if let Some(service) = opening.via() {
+        string(out, at_most(service, HOST_MAX_BYTES));
+        out.extend_from_slice(b",\"userAgent\":");
+        string(out, at_most(service, HOST_MAX_BYTES));
+        return;
+    }
     match &opening.source_ip {
         SourceAddress::Ip(IpAddr::V4(address)) => {
             for (before, octet) in [b'"', b'.', b'.', b'.'].into_iter().zip(address.octets()) {
@@ -142,7 +153,7 @@ fn object(out: &mut Vec<u8>, name: &[u8], details: Option<&Details>) {
 
 fn additional(out: &mut Vec<u8>, parts: &Parts) {
     let (texts, objects) = (&parts.additional, &parts.objects);
-    if texts.is_empty() && objects.is_empty() {
+    if texts.is_empty() && objects.is_empty() && parts.authorization.is_empty() {
         return;
     }
     out.extend_from_slice(b",\"additionalEventData\":{");
@@ -161,7 +172,37 @@ fn additional(out: &mut Vec<u8>, parts: &Parts) {
         members(out, true, texts);
         out.push(b'}');
     }
+    if !parts.authorization.is_empty() {
+        if !first {
+            out.push(b',');
+        }
+        authorization(out, &parts.authorization);
+    }
     out.push(b'}');
+}
+
+/// Our own member: why things are allowed or denied.
+fn authorization(out: &mut Vec<u8>, decisions: &[Details]) {
+    out.extend_from_slice(b"\"keystead\":{\"authorization\":[");
+    let mut room = AUTHORIZATION_MAX_BYTES;
+    for (at, decision) in decisions.iter().enumerate() {
+        let json = decision.as_bytes();
+        if at > 0 {
+            out.push(b',');
+        }
+        if let Some(left) = room.checked_sub(json.len()) {
+            out.extend_from_slice(json);
+            room = left;
+            continue;
+        }
+        // Half an object is no JSON, but what is left of its text may still tell the reason.
+        out.extend_from_slice(b"{\"cut\":true,\"text\":");
+        let text = String::from_utf8_lossy(json);
+        string(out, at_most(&text, room));
+        out.push(b'}');
+        break;
+    }
+    out.extend_from_slice(b"]}");
 }
 
 /// Members of an object whose values are texts. False once there was one.
@@ -182,15 +223,22 @@ fn members<'a>(
     first
 }
 
-fn resources(out: &mut Vec<u8>, keys: &[KeyArn]) {
-    if keys.is_empty() {
+fn resources(out: &mut Vec<u8>, all: &[Resource], partition: &str) {
+    if all.is_empty() {
         return;
     }
     out.extend_from_slice(b",\"resources\":[");
-    for (at, key) in keys.iter().enumerate() {
+    for (at, resource) in all.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
+        let key = match resource {
+            Resource::Key(key) => key,
+            Resource::Role(account, name) => {
+                identity::role_resource(out, *account, name, partition);
+                continue;
+            }
+        };
         out.extend_from_slice(b"{\"accountId\":\"");
         out.extend_from_slice(key.account.as_str().as_bytes());
         out.extend_from_slice(b"\",\"type\":\"AWS::KMS::Key\",\"ARN\":\"arn:");
@@ -214,6 +262,14 @@ fn closing(out: &mut Vec<u8>, origin: &Origin, account: AccountId) {
     out.extend_from_slice(b",\"managementEvent\":true,\"recipientAccountId\":\"");
     out.extend_from_slice(account.as_str().as_bytes());
     out.push(b'"');
+    if let Origin::Request(Opening {
+        vpc_endpoint_id: Some(endpoint),
+        ..
+    }) = origin
+    {
+        out.extend_from_slice(b",\"vpcEndpointId\":");
+        string(out, at_most(endpoint, HOST_MAX_BYTES));
+    }
     match origin {
         Origin::Service { details, .. } => {
             object(out, b",\"serviceEventDetails\":", details.as_ref());
@@ -240,7 +296,7 @@ fn tls_details(out: &mut Vec<u8>, tls: &Tls) {
 }
 
 /// `2025-05-21T05:42:31Z`.
-fn moment(out: &mut Vec<u8>, at: Timestamp) {
+pub(super) fn moment(out: &mut Vec<u8>, at: Timestamp) {
     let at =
         OffsetDateTime::from_unix_timestamp(at.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let two = |out: &mut Vec<u8>, number: u8| {

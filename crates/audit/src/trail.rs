@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keystead_types::{
-    AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp, partition_of,
+    AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp,
 };
 
 use crate::entry::{Details, Entry, Origin};
@@ -25,20 +25,118 @@ struct Shared {
 /// What is known of a request when its entry begins.
 #[derive(Debug, Clone)]
 pub struct Opening {
+    /// The service whose operation it is: [`KMS`], [`IAM`], [`STS`].
+    pub event_source: &'static str,
     /// The id that the answer carries in `x-amzn-RequestId`.
     pub request_id: RequestId,
     /// The operation's name, such as `Encrypt`.
     pub event_name: &'static str,
     /// Whether the operation changes nothing.
     pub read_only: bool,
-    /// Who asks.
-    pub caller: Caller,
+    /// Who asks. In a forward access session the record names the service beside the caller, and
+    /// in place of `source_ip` and `user_agent`.
+    pub requester: Requester,
+    /// `awsRegion`, and the partition of ARNs, when it is not the trail's Region.
+    pub region: Option<Region>,
     /// From where.
     pub source_ip: SourceAddress,
     /// The `User-Agent` header; recorded up to [`crate::limits::USER_AGENT_MAX_BYTES`].
     pub user_agent: String,
     /// The connection, when it is TLS.
     pub tls: Option<Tls>,
+    /// The private endpoint that it came through: `vpce-1a2b3c4d`.
+    pub vpc_endpoint_id: Option<Arc<str>>,
+}
+
+/// `eventSource` of KMS.
+pub const KMS: &str = "kms.amazonaws.com";
+/// `eventSource` of IAM.
+pub const IAM: &str = "iam.amazonaws.com";
+/// `eventSource` of STS.
+pub const STS: &str = "sts.amazonaws.com";
+
+impl Opening {
+    /// An operation of KMS in the trail's Region by an authenticated caller, over a connection
+    /// that nothing is known of.
+    pub fn new(
+        request_id: RequestId,
+        event_name: &'static str,
+        read_only: bool,
+        requester: impl Into<Requester>,
+        source_ip: SourceAddress,
+    ) -> Self {
+        Self {
+            event_source: KMS,
+            request_id,
+            event_name,
+            read_only,
+            requester: requester.into(),
+            region: None,
+            source_ip,
+            user_agent: String::new(),
+            tls: None,
+            vpc_endpoint_id: None,
+        }
+    }
+
+    /// The service through which a forward access session comes.
+    pub(crate) fn via(&self) -> Option<&str> {
+        match &self.requester {
+            Requester::Caller(caller) => caller.session.as_ref()?.via.last().map(|name| &**name),
+            Requester::WebIdentity(_) => None,
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Requester {
+    /// An authenticated caller.
+    Caller(Caller),
+    /// The holder of a token of an identity provider, for AssumeRoleWithWebIdentity.
+    WebIdentity(WebIdentity),
+}
+
+impl Requester {
+    /// The account that the record is for.
+    pub fn account(&self) -> AccountId {
+        match self {
+            Self::Caller(caller) => caller.account,
+            Self::WebIdentity(identity) => identity.account,
+        }
+    }
+}
+
+impl From<Caller> for Requester {
+    fn from(caller: Caller) -> Self {
+        Self::Caller(caller)
+    }
+}
+
+impl From<WebIdentity> for Requester {
+    fn from(identity: WebIdentity) -> Self {
+        Self::WebIdentity(identity)
+    }
+}
+
+/// What a web identity token says; nothing of it until the token has been verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebIdentity {
+    /// The account of the role that is asked for.
+    pub account: AccountId,
+    /// What the token says, once it has been verified.
+    pub token: Option<WebToken>,
+}
+
+/// What a verified web identity token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebToken {
+    /// The issuer without scheme: `accounts.example.com`.
+    pub provider: String,
+    /// `aud`.
+    pub audience: String,
+    /// `sub`.
+    pub subject: String,
 }
 
 /// Where a request came from.
@@ -143,9 +241,5 @@ impl Trail {
 
     pub(crate) fn region(&self) -> &Region {
         &self.0.region
-    }
-
-    pub(crate) fn partition(&self) -> &'static str {
-        partition_of(&self.0.region)
     }
 }

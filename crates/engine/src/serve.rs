@@ -121,14 +121,11 @@ fn begin(
         user_agent,
         tls,
     } = peer;
+    let read_only = operation.is_read_only();
     site.trail().begin(Opening {
-        request_id,
-        event_name: operation.as_str(),
-        read_only: operation.is_read_only(),
-        caller,
-        source_ip,
         user_agent,
         tls,
+        ..Opening::new(request_id, operation.as_str(), read_only, caller, source_ip)
     })
 }
 

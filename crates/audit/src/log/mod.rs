@@ -17,6 +17,7 @@ use crate::limits::{LINE_MAX_BYTES, RECEIPTS_MAX, RECORD_MAX_BYTES, SEGMENT_BYTE
 use crate::{Appended, Record, Sink, SinkError, text};
 
 mod batch;
+mod find;
 mod line;
 mod recover;
 mod segment;
@@ -29,6 +30,7 @@ mod verify;
 mod worker;
 mod writer;
 
+pub use find::find_request;
 pub use segment::{Broken, Reason};
 pub use shared::Counts;
 pub use since::{PastEvent, read_since};

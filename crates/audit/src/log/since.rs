@@ -117,7 +117,7 @@ pub fn read_since(dir: &Path, seq: u64, mut each: impl FnMut(PastEvent<'_>)) -> 
 }
 
 /// Reads one whole line; false at the end, or before a line that is not whole.
-fn next(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+pub(super) fn next(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut bounded = reader.by_ref().take(LINE_MAX_BYTES as u64);
     let read = bounded.read_until(b'\n', line)?;

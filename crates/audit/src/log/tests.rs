@@ -1,5 +1,6 @@
 mod chain;
 mod disk;
+mod find;
 mod fixture;
 mod since;
 mod workers;

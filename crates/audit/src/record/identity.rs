@@ -1,14 +1,30 @@
 //! `userIdentity`. Source: CloudTrail user guide, "CloudTrail userIdentity element".
 //!
-//! `principalId` stands where the caller alone gives it (root: the account; federated user:
-//! account and name). The unique ids of users and roles are not part of a [`Caller`].
+//! `principalId` is the unique id of a user, that of a role and the session's name, the account of
+//! a root user, account and name of a federated user. A user or role session without a unique id
+//! has none.
 
-use keystead_types::{AccountId, Caller, Principal};
+use keystead_types::{AccountId, Caller, Principal, SessionContext};
 
-use crate::text::{inside, string};
+use super::moment;
+use crate::limits::{ADDITIONAL_MAX_BYTES, HOST_MAX_BYTES};
+use crate::text::{at_most, inside, string};
+use crate::{Opening, Requester, WebIdentity};
 
-/// The identity of a caller.
-pub(super) fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
+/// The identity of who asks.
+pub(super) fn requester(out: &mut Vec<u8>, opening: &Opening, partition: &str) {
+    match &opening.requester {
+        Requester::Caller(one) => caller(out, one, partition),
+        Requester::WebIdentity(one) => web_identity(out, one),
+    }
+    if let Some(service) = opening.via() {
+        member(out, b",\"invokedBy\":\"", at_most(service, HOST_MAX_BYTES));
+    }
+    out.push(b'}');
+}
+
+/// All but the closing brace.
+fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
     let arn = Arn { partition };
     match &caller.principal {
         Principal::Root { account } => {
@@ -16,12 +32,17 @@ pub(super) fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
             member(out, b",\"principalId\":\"", account.as_str());
             arn.write(out, "iam", *account, &["root"]);
             credentials(out, *account, caller);
+            session_of_user(out, caller);
         }
         Principal::User { account, name } => {
             open(out, b"IAMUser");
+            if let Some(id) = &caller.unique_id {
+                member(out, b",\"principalId\":\"", id);
+            }
             arn.write(out, "iam", *account, &["user/", name]);
             credentials(out, *account, caller);
             member(out, b",\"userName\":\"", last(name));
+            session_of_user(out, caller);
         }
         Principal::RoleSession {
             account,
@@ -29,14 +50,29 @@ pub(super) fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
             session,
         } => {
             open(out, b"AssumedRole");
+            if let Some(id) = &caller.unique_id {
+                out.extend_from_slice(b",\"principalId\":\"");
+                inside(out, id);
+                out.push(b':');
+                inside(out, session);
+                out.push(b'"');
+            }
             let path = ["assumed-role/", last(role), "/", session];
             arn.write(out, "sts", *account, &path);
             credentials(out, *account, caller);
             out.extend_from_slice(b",\"sessionContext\":{\"sessionIssuer\":{\"type\":\"Role\"");
+            if let Some(id) = &caller.unique_id {
+                member(out, b",\"principalId\":\"", id);
+            }
             arn.write(out, "iam", *account, &["role/", role]);
             member(out, b",\"accountId\":\"", account.as_str());
             member(out, b",\"userName\":\"", last(role));
-            out.extend_from_slice(b"}}");
+            out.push(b'}');
+            if let Some(session) = &caller.session {
+                out.push(b',');
+                details(out, session);
+            }
+            out.push(b'}');
         }
         Principal::FederatedUser { account, name } => {
             open(out, b"FederatedUser");
@@ -47,13 +83,75 @@ pub(super) fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
             out.push(b'"');
             arn.write(out, "sts", *account, &["federated-user/", name]);
             credentials(out, *account, caller);
+            session_of_user(out, caller);
         }
         Principal::Service { name } => {
             open(out, b"AWSService");
             member(out, b",\"invokedBy\":\"", name);
         }
     }
-    out.push(b'}');
+}
+
+/// The session of an identity that did not assume a role.
+fn session_of_user(out: &mut Vec<u8>, caller: &Caller) {
+    if let Some(session) = &caller.session {
+        out.extend_from_slice(b",\"sessionContext\":{");
+        details(out, session);
+        out.push(b'}');
+    }
+}
+
+/// Members of `sessionContext` but for its issuer.
+fn details(out: &mut Vec<u8>, session: &SessionContext) {
+    if let Some(provider) = &session.federated_provider {
+        out.extend_from_slice(b"\"webIdFederationData\":{\"federatedProvider\":");
+        string(out, at_most(provider, ADDITIONAL_MAX_BYTES));
+        out.extend_from_slice(b",\"attributes\":{");
+        let mut first = true;
+        for (name, value) in &session.claims {
+            // The guide names the application and the user; other claims are not for the log.
+            if !(name.ends_with(":aud") || name.ends_with(":sub")) {
+                continue;
+            }
+            if !first {
+                out.push(b',');
+            }
+            first = false;
+            string(out, at_most(name, ADDITIONAL_MAX_BYTES));
+            out.push(b':');
+            string(out, at_most(value, ADDITIONAL_MAX_BYTES));
+        }
+        out.extend_from_slice(b"}},");
+    }
+    out.extend_from_slice(b"\"attributes\":{\"creationDate\":\"");
+    moment(out, session.issued);
+    out.extend_from_slice(if session.mfa_at.is_some() {
+        b"\",\"mfaAuthenticated\":\"true\"}".as_slice()
+    } else {
+        b"\",\"mfaAuthenticated\":\"false\"}"
+    });
+    if let Some(source) = &session.source_identity {
+        member(out, b",\"sourceIdentity\":\"", source);
+    }
+}
+
+/// All but the closing brace.
+fn web_identity(out: &mut Vec<u8>, identity: &WebIdentity) {
+    open(out, b"WebIdentityUser");
+    let Some(token) = &identity.token else {
+        return;
+    };
+    let cut = |text| at_most(text, ADDITIONAL_MAX_BYTES);
+    let (provider, subject) = (cut(&token.provider), cut(&token.subject));
+    out.extend_from_slice(b",\"principalId\":\"");
+    inside(out, provider);
+    out.push(b':');
+    inside(out, cut(&token.audience));
+    out.push(b':');
+    inside(out, subject);
+    out.push(b'"');
+    member(out, b",\"userName\":\"", subject);
+    member(out, b",\"identityProvider\":\"", provider);
 }
 
 /// The identity of what the service does itself.
@@ -61,6 +159,18 @@ pub(super) fn internal(out: &mut Vec<u8>, account: AccountId) {
     out.extend_from_slice(b"{\"accountId\":");
     string(out, account.as_str());
     out.extend_from_slice(b",\"invokedBy\":\"AWS Internal\"}");
+}
+
+/// A role among the resources of an event.
+pub(super) fn role_resource(out: &mut Vec<u8>, account: AccountId, name: &str, partition: &str) {
+    out.extend_from_slice(b"{\"accountId\":\"");
+    out.extend_from_slice(account.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"type\":\"AWS::IAM::Role\",\"ARN\":\"arn:");
+    let account = account.as_str();
+    for piece in [partition, ":iam::", account, ":role/", name] {
+        inside(out, piece);
+    }
+    out.extend_from_slice(b"\"}");
 }
 
 fn open(out: &mut Vec<u8>, kind: &[u8]) {

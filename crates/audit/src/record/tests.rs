@@ -1,10 +1,12 @@
-use keystead_types::Principal;
+use std::sync::Arc;
+
+use keystead_types::{Caller, Principal, Region, SessionContext};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fixture::{account, key, opening, tls, trail, user};
-use crate::{Entry, Trail};
+use crate::{Entry, IAM, Requester, STS, Trail, WebIdentity, WebToken};
 
 /// The bytes of a settled entry's record.
 fn bytes<T>(entry: Entry, outcome: Result<T, Fault>) -> Vec<u8> {
@@ -149,6 +151,219 @@ fn every_kind_of_principal() {
     );
 }
 
+/// The caller of [`opening`] with a unique id and a session.
+fn in_session(principal: Principal, id: Option<&str>, session: SessionContext) -> Opening {
+    let caller = Caller {
+        unique_id: id.map(Into::into),
+        session: Some(Arc::new(session)),
+        ..Caller::plain(principal, account(), "ASIAIOSFODNN7EXAMPLE".into())
+    };
+    Opening {
+        requester: caller.into(),
+        ..opening(user())
+    }
+}
+
+fn session() -> SessionContext {
+    let issued = Timestamp::from_millis(1_747_806_000_999);
+    SessionContext::plain(issued, issued.plus_millis(3_600_000))
+}
+
+fn worker() -> Principal {
+    Principal::RoleSession {
+        account: account(),
+        role: "service/worker".into(),
+        session: "i-1".into(),
+    }
+}
+
+fn shown(opening: Opening) -> Value {
+    serde_json::from_slice(&bytes(world().begin(opening), Ok(()))).unwrap()
+}
+
+#[test]
+fn users_and_roles_have_their_unique_id_and_sessions_their_facts() {
+    let mfa = SessionContext {
+        mfa_at: Some(Timestamp::from_millis(0)),
+        ..session()
+    };
+    let user = shown(in_session(user(), Some("AIDAEXAMPLE"), mfa));
+    assert_eq!(
+        user["userIdentity"],
+        json!({
+            "type": "IAMUser", "principalId": "AIDAEXAMPLE",
+            "arn": "arn:aws:iam::111122223333:user/team/alice", "accountId": "111122223333",
+            "accessKeyId": "ASIAIOSFODNN7EXAMPLE", "userName": "alice",
+            "sessionContext": {"attributes": {
+                "creationDate": "2025-05-21T05:40:00Z", "mfaAuthenticated": "true"}}
+        })
+    );
+    let web = SessionContext {
+        source_identity: Some("bob".into()),
+        federated_provider: Some("accounts.example.com".into()),
+        claims: vec![
+            ("accounts.example.com:aud".into(), "app".into()),
+            ("accounts.example.com:email".into(), "b@example.com".into()),
+            ("accounts.example.com:sub".into(), "17\"".into()),
+        ],
+        ..session()
+    };
+    let role = shown(in_session(worker(), Some("AROAEXAMPLE"), web));
+    assert_eq!(
+        role["userIdentity"],
+        json!({
+            "type": "AssumedRole", "principalId": "AROAEXAMPLE:i-1",
+            "arn": "arn:aws:sts::111122223333:assumed-role/worker/i-1",
+            "accountId": "111122223333", "accessKeyId": "ASIAIOSFODNN7EXAMPLE",
+            "sessionContext": {
+                "sessionIssuer": {
+                    "type": "Role", "principalId": "AROAEXAMPLE",
+                    "arn": "arn:aws:iam::111122223333:role/service/worker",
+                    "accountId": "111122223333", "userName": "worker"},
+                "webIdFederationData": {
+                    "federatedProvider": "accounts.example.com",
+                    "attributes": {
+                        "accounts.example.com:aud": "app", "accounts.example.com:sub": "17\""}},
+                "attributes": {
+                    "creationDate": "2025-05-21T05:40:00Z", "mfaAuthenticated": "false"},
+                "sourceIdentity": "bob"}
+        })
+    );
+    assert_eq!(role["sourceIPAddress"], "203.0.113.7");
+}
+
+#[test]
+fn a_forward_access_session_names_the_last_service() {
+    let forwarded = SessionContext {
+        via: vec!["first.amazonaws.com".into(), "s3.amazonaws.com".into()],
+        ..session()
+    };
+    for principal in [Principal::Root { account: account() }, user(), worker()] {
+        let value = shown(in_session(principal, None, forwarded.clone()));
+        assert_eq!(value["userIdentity"]["invokedBy"], "s3.amazonaws.com");
+        assert_eq!(value["sourceIPAddress"], "s3.amazonaws.com");
+        assert_eq!(value["userAgent"], "s3.amazonaws.com");
+        assert_eq!(value["userIdentity"]["accountId"], "111122223333");
+    }
+}
+
+#[test]
+fn a_web_identity_is_named_once_its_token_is_verified() {
+    let unknown = WebIdentity {
+        account: account(),
+        token: None,
+    };
+    let opening = Opening {
+        event_source: STS,
+        event_name: "AssumeRoleWithWebIdentity",
+        requester: unknown.into(),
+        vpc_endpoint_id: Some("vpce-1".into()),
+        ..opening(user())
+    };
+    let refused = shown(opening.clone());
+    assert_eq!(refused["userIdentity"], json!({"type": "WebIdentityUser"}));
+    assert_eq!(refused["recipientAccountId"], "111122223333");
+    let mut entry = world().begin(opening);
+    entry.requester(WebIdentity {
+        account: account(),
+        token: Some(WebToken {
+            provider: "accounts.example.com".into(),
+            audience: "app".into(),
+            subject: "17\n".into(),
+        }),
+    });
+    entry.role_resource(account(), "service/worker");
+    entry.role_resource(account(), "service/worker");
+    let value: Value = serde_json::from_slice(&bytes(entry, Ok(()))).unwrap();
+    assert_eq!(
+        value["userIdentity"],
+        json!({
+            "type": "WebIdentityUser", "principalId": "accounts.example.com:app:17\n",
+            "userName": "17\n", "identityProvider": "accounts.example.com"
+        })
+    );
+    assert_eq!(value["eventSource"], "sts.amazonaws.com");
+    assert_eq!(value["vpcEndpointId"], "vpce-1");
+    assert_eq!(
+        value["resources"],
+        json!([{"accountId": "111122223333", "type": "AWS::IAM::Role",
+            "ARN": "arn:aws:iam::111122223333:role/service/worker"}])
+    );
+}
+
+#[test]
+fn an_event_of_another_region_has_that_regions_partition() {
+    let value = shown(Opening {
+        event_source: IAM,
+        region: Some(Region::parse("cn-north-1").unwrap()),
+        ..opening(user())
+    });
+    assert_eq!(value["eventSource"], "iam.amazonaws.com");
+    assert_eq!(value["awsRegion"], "cn-north-1");
+    assert_eq!(
+        value["userIdentity"]["arn"],
+        "arn:aws-cn:iam::111122223333:user/team/alice"
+    );
+}
+
+#[test]
+fn explanations_stand_in_the_order_of_the_decisions() {
+    let mut entry = world().begin(opening(user()));
+    entry.authorization(br#"{"basis":"root"}"#.to_vec());
+    entry.authorization(b"{\n\"denied\":true}".to_vec());
+    let text = text(entry, Ok(()));
+    let expected = r#""additionalEventData":{"keystead":{"authorization":[{"basis":"root"},{ "denied":true}]}}"#;
+    assert!(text.contains(expected), "{text}");
+    let mut entry = world().begin(opening(user()));
+    entry.additional("a", "b".to_owned());
+    entry.authorization(b"{}".to_vec());
+    let value: Value = serde_json::from_slice(&bytes(entry, Ok(()))).unwrap();
+    let expected = json!({"a": "b", "keystead": {"authorization": [{}]}});
+    assert_eq!(value["additionalEventData"], expected);
+}
+
+#[test]
+fn long_explanations_are_cut_and_marked() {
+    let explanation = |length: usize| {
+        let rest = length - br#"{"a":""}"#.len();
+        format!(
+            r#"{{"a":"{}"}}"#,
+            "ä".repeat(rest / 2) + &"x".repeat(rest % 2)
+        )
+        .into_bytes()
+    };
+    for (first, second) in [
+        (AUTHORIZATION_MAX_BYTES, 100),
+        (AUTHORIZATION_MAX_BYTES - 99, 100),
+        (AUTHORIZATION_MAX_BYTES - 100, 100),
+        (AUTHORIZATION_MAX_BYTES + 1, 10),
+        (1_000_000, 10),
+    ] {
+        let mut entry = world().begin(opening(user()));
+        entry.authorization(explanation(first));
+        entry.authorization(explanation(second));
+        entry.authorization(b"{}".to_vec());
+        let value: Value = serde_json::from_slice(&bytes(entry, Ok(()))).unwrap();
+        let found = value["additionalEventData"]["keystead"]["authorization"].clone();
+        let found: Vec<Value> = serde_json::from_value(found).unwrap();
+        let cut = |value: &Value| value["cut"] == true;
+        let whole = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap();
+        if first > AUTHORIZATION_MAX_BYTES {
+            let kept = found[0]["text"].as_str().unwrap();
+            assert!(kept.len() + 1 >= AUTHORIZATION_MAX_BYTES && found.len() == 1);
+            assert!(explanation(first).starts_with(kept.as_bytes()));
+            continue;
+        }
+        assert_eq!(found[0], whole(&explanation(first)));
+        if first + second > AUTHORIZATION_MAX_BYTES {
+            assert!(cut(&found[1]) && found.len() == 2);
+        } else {
+            assert_eq!(found[1], whole(&explanation(second)));
+            assert!(cut(&found[2]), "{found:?}");
+        }
+    }
+}
+
 #[test]
 fn identities_print_the_arn_of_the_principal() {
     let account = account();
@@ -204,7 +419,10 @@ fn nobody_can_forge_a_line_or_move_the_cursor() {
     });
     opening.user_agent = evil.to_owned();
     opening.source_ip = SourceAddress::Name(evil.to_owned().into());
-    opening.caller.access_key_id = evil.into();
+    let Requester::Caller(caller) = &mut opening.requester else {
+        panic!("a caller");
+    };
+    caller.access_key_id = evil.into();
     let mut tls = tls();
     tls.host = evil.to_owned();
     opening.tls = Some(tls);
