@@ -304,15 +304,27 @@ pub(crate) fn policy_version(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
     use regex_lite::Regex;
 
     use super::*;
     use crate::generated::rules;
+    use crate::{iam, sts};
 
-    /// Every pattern once, with the regular expression that it stands for.
-    fn all() -> Vec<(&'static Pattern, Regex)> {
-        let patterns = rules::ALL_TEXT.iter().filter_map(|(_, rule)| rule.pattern);
+    /// Every pattern once, with the regular expression that it stands for. Left out is what the
+    /// oracle cannot say: `\p{…}`, a look ahead, and a range that the model misspells.
+    static ALL: LazyLock<Vec<(&'static Pattern, Regex)>> = LazyLock::new(|| {
+        let texts = [rules::ALL_TEXT, iam::rules::ALL_TEXT, sts::rules::ALL_TEXT];
+        let patterns = texts.into_iter().flatten();
+        let mut patterns: Vec<_> = patterns.filter_map(|(_, rule)| rule.pattern).collect();
+        patterns.sort_by_key(|pattern| pattern.source);
+        patterns.dedup_by_key(|pattern| pattern.source);
+        patterns.retain(|pattern| {
+            let beyond = [r"\p{", "(?!", r"\u10000"];
+            !beyond.iter().any(|mark| pattern.source.contains(mark))
+        });
         let compiled = |pattern: &'static Pattern| {
             // Java's dot stops at five line terminators, the oracle's only at one.
             let source = pattern
@@ -320,13 +332,14 @@ mod tests {
                 .replace(".+$", "[^\n\r\u{85}\u{2028}\u{2029}]+$");
             // The class `0-9-_` is written unambiguously for the oracle.
             let source = source.replace("0-9-_.]", r"0-9_.\-]");
+            let source = source.replace(r"\w-]", r"\w\-]");
             (pattern, Regex::new(&format!("^(?:{source})$")).unwrap())
         };
-        patterns.map(compiled).collect()
-    }
+        patterns.into_iter().map(compiled).collect()
+    });
 
     fn agrees(text: &str) {
-        for (pattern, regex) in all() {
+        for (pattern, regex) in ALL.iter() {
             assert_eq!(
                 (pattern.accepts)(text),
                 regex.is_match(text),
@@ -356,6 +369,12 @@ mod tests {
         "/kms/xks/v1/kms/xks/v2",
         "com.amazonaws.vpce.us-east-1.vpce-svc-0123abc",
         "eu.amazonaws.vpce.eusc-de-east-1.vpce-svc-0",
+        "/",
+        "/team/b.c/",
+        "v1",
+        "v20.ab-c",
+        "POST",
+        "a+b=c,d.e@f-g",
     ];
 
     #[test]
@@ -373,12 +392,58 @@ mod tests {
                 }
             }
         }
-        for (pattern, _) in all() {
+        for (pattern, _) in ALL.iter() {
             assert!(
                 GOOD.iter().any(|text| (pattern.accepts)(text)),
                 "no example for {}",
                 pattern.source
             );
+        }
+    }
+
+    #[test]
+    fn tags_have_letters_numbers_and_separators_of_any_script() {
+        for good in [
+            "a",
+            "Zürich",
+            "名前",
+            "Ⅷ½",
+            "a b\u{a0}c\u{2028}",
+            "_.:/=+-@",
+            "\u{10400}",
+        ] {
+            assert!(tag_key(good) && tag_value(good), "{good:?}");
+        }
+        // Marks, symbols, controls and unassigned characters are none of them.
+        for bad in [
+            "a\u{301}", "😀", "a\tb", "a\nb", "{", "*", "$", "Ⓐ", "\u{378}", "\u{200b}",
+        ] {
+            assert!(!tag_key(bad) && !tag_value(bad), "{bad:?}");
+        }
+        assert!(tag_value("") && !tag_key(""));
+    }
+
+    #[test]
+    fn account_aliases_and_xml_texts() {
+        for good in ["abc", "a-b", "0-1-2", &"a".repeat(63)] {
+            assert!(account_alias(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ab",
+            "-ab",
+            "ab-",
+            "a--b",
+            "aBc",
+            "a_b",
+            "aéb",
+            &"a".repeat(64),
+        ] {
+            assert!(!account_alias(bad), "{bad}");
+        }
+        assert!(xml_text("arn:aws:iam::1:user/é\t\u{85}\u{a0}😀"));
+        for bad in ["", "\0", "\u{7f}", "\u{84}", "\u{9f}", "\u{fffe}"] {
+            assert!(!xml_text(bad), "{bad:?}");
         }
     }
 
@@ -393,6 +458,8 @@ mod tests {
                     Just("arn:aws:s3:eu-west-1:111122223333:".to_owned()),
                     Just("us-east-".to_owned()),
                     Just("\r\n".to_owned()),
+                    Just("/a/".to_owned()),
+                    Just("v1".to_owned()),
                 ],
                 0..6,
             )
