@@ -1,34 +1,39 @@
 //! The grammar of a policy document. Source: IAM User Guide, "Grammar of the IAM JSON policy
-//! language"; KMS Developer Guide, "Key policies in AWS KMS".
+//! language"; KMS Developer Guide, "Key policies in AWS KMS"; Organizations User Guide, "SCP
+//! syntax" and "RCP syntax".
 //!
 //! What the grammar does not name is refused, never skipped: a document that is stored means
 //! what it says. Names and values are case-sensitive.
 
 use std::collections::BTreeSet;
 
-use crate::error::{PolicyError, PolicyErrorKind};
+use crate::element::{self, Scope, refuse_unknown, take_one_of, take_text};
+use crate::error::PolicyError;
 use crate::evaluate::PolicyKind;
 use crate::json::{self, Json, Members};
-use crate::limits::{ECHO_MAX_CHARS, KEY_POLICY_MAX_BYTES, STATEMENTS_MAX, VALUES_PER_LIST_MAX};
+use crate::limits::{DOCUMENT_MAX_BYTES, KEY_POLICY_MAX_BYTES, STATEMENTS_MAX};
 use crate::principal::NamedPrincipal;
-use crate::statement::{Effect, Polarity, Principals, Selector, Statement};
+use crate::statement::{Effect, Polarity, Principals, Resources, Statement};
+use crate::variable::Version;
 
-/// `Version`. Absent means the older one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    /// `2008-10-17`: `${` is plain text.
-    V2008,
-    /// `2012-10-17`: `${` opens a policy variable.
-    V2012,
+/// Characters of a document that count for its size: those that are not white space.
+/// Source: IAM User Guide, "IAM and AWS STS quotas".
+pub fn counted_chars(document: &str) -> usize {
+    let counted = |c: &char| !c.is_ascii_whitespace();
+    document.chars().filter(counted).count()
 }
 
 /// Reads a policy into its statements, in their order.
 pub(crate) fn read_policy(
     kind: PolicyKind,
     document: &str,
-) -> Result<Box<[Statement]>, PolicyError> {
-    if document.len() > KEY_POLICY_MAX_BYTES {
-        return Err(PolicyError::too_large());
+) -> Result<(Version, Box<[Statement]>), PolicyError> {
+    let too_large = match kind {
+        PolicyKind::Key => document.len() > KEY_POLICY_MAX_BYTES,
+        _ => document.len() > DOCUMENT_MAX_BYTES || counted_chars(document) > kind.max_size(),
+    };
+    if too_large {
+        return Err(PolicyError::too_large(kind));
     }
     let Json::Object(mut members) = json::read(document)? else {
         return Err(PolicyError::grammar("The policy is not a JSON object."));
@@ -59,8 +64,9 @@ pub(crate) fn read_policy(
     if statements.len() > STATEMENTS_MAX {
         return Err(PolicyError::too_many("statements", STATEMENTS_MAX));
     }
+    let mut scope = Scope::new(kind, version);
     let read = |(index, statement)| {
-        read_statement(kind, statement, version).map_err(|why| why.in_statement(index))
+        read_statement(&mut scope, statement).map_err(|why| why.in_statement(index))
     };
     let statements: Box<[Statement]> = statements
         .into_iter()
@@ -68,65 +74,46 @@ pub(crate) fn read_policy(
         .map(read)
         .collect::<Result<_, _>>()?;
     refuse_duplicate_sids(&statements)?;
-    Ok(statements)
+    Ok((version, statements))
 }
 
-fn read_statement(
-    kind: PolicyKind,
-    statement: Json,
-    version: Version,
-) -> Result<Statement, PolicyError> {
+fn read_statement(scope: &mut Scope, statement: Json) -> Result<Statement, PolicyError> {
     let Json::Object(mut members) = statement else {
         return Err(PolicyError::grammar("it is not a JSON object."));
     };
-    if members.contains_key("Condition") {
-        return Err(PolicyError::new(
-            PolicyErrorKind::Unsupported,
-            "Condition is not supported by this version.",
-        ));
-    }
     // Tools write an empty Sid into every statement that has none.
     let sid = take_text(&mut members, "Sid")?.filter(|sid| !sid.is_empty());
+    if let Some(sid) = &sid
+        && scope.kind != PolicyKind::Key
+        && !sid.bytes().all(|b| b.is_ascii_alphanumeric())
+    {
+        return Err(PolicyError::grammar("its Sid is not alphanumeric.").says(
+            "Statement IDs (SID) must be alpha-numeric. \
+             Check that your input satisfies the regular expression [0-9A-Za-z]*",
+        ));
+    }
     let effect = match take_text(&mut members, "Effect")?.as_deref() {
         Some("Allow") => Effect::Allow,
         Some("Deny") => Effect::Deny,
-        _ => return Err(PolicyError::grammar("Effect must be Allow or Deny.")),
+        other => {
+            let error = PolicyError::grammar("Effect must be Allow or Deny.");
+            return Err(match other {
+                Some(text) if matches!(text.to_ascii_lowercase().as_str(), "allow" | "deny") => {
+                    error.says("The policy failed legacy parsing")
+                }
+                _ => error,
+            });
+        }
     };
-    let principals = take_one_of(&mut members, "Principal", "NotPrincipal")?;
-    let principals = match (has_principals(kind), principals) {
-        (false, None) => Principals {
-            polarity: Polarity::Only,
-            entries: Box::new([NamedPrincipal::Everyone]),
-        },
-        (false, Some(_)) => {
-            return Err(PolicyError::grammar(
-                "Policy document should not specify a principal.",
-            ));
-        }
-        (true, None) => return Err(PolicyError::grammar("it has no Principal.")),
-        (true, Some((Polarity::AllBut, _))) if effect == Effect::Allow => {
-            // It would allow everyone else, of every account; IAM does not support it either.
-            return Err(PolicyError::grammar(
-                "NotPrincipal cannot be used with Allow.",
-            ));
-        }
-        (true, Some((polarity, principal))) => Principals {
-            polarity,
-            entries: read_principals(principal)?,
-        },
+    let principals = read_principals(scope.kind, effect, &mut members)?;
+    let actions = element::read_actions(scope, &mut members)?;
+    let resources = if scope.kind == PolicyKind::Trust {
+        refuse_resources(&members)?;
+        Resources::all()
+    } else {
+        element::read_resources(scope, &mut members)?
     };
-    let actions = read_selector(&mut members, "Action", "NotAction", |action| {
-        Ok(action.to_ascii_lowercase())
-    })?;
-    let resources = read_selector(&mut members, "Resource", "NotResource", |resource| {
-        if version == Version::V2012 && resource.contains("${") {
-            return Err(PolicyError::new(
-                PolicyErrorKind::Unsupported,
-                "policy variables are not supported by this version.",
-            ));
-        }
-        Ok(resource)
-    })?;
+    let conditions = element::read_conditions(scope, members.remove("Condition"))?;
     refuse_unknown(&members)?;
     Ok(Statement {
         sid: sid.map(Into::into),
@@ -134,134 +121,74 @@ fn read_statement(
         principals,
         actions,
         resources,
+        conditions,
     })
 }
 
-/// Whether statements of such a document say whom they are about.
-fn has_principals(kind: PolicyKind) -> bool {
+/// A trust policy is about the role that it is attached to.
+fn refuse_resources(members: &Members) -> Result<(), PolicyError> {
+    for (name, text) in [
+        ("Resource", "Has prohibited field Resource"),
+        ("NotResource", "Has prohibited field NotResource"),
+    ] {
+        if members.contains_key(name) {
+            let why = "a trust policy names no resources.";
+            return Err(PolicyError::grammar(why).says(text));
+        }
+    }
+    Ok(())
+}
+
+fn read_principals(
+    kind: PolicyKind,
+    effect: Effect,
+    members: &mut Members,
+) -> Result<Principals, PolicyError> {
+    let principals = take_one_of(members, "Principal", "NotPrincipal")?;
     match kind {
-        PolicyKind::Key
-        | PolicyKind::Trust
-        | PolicyKind::ResourceControl
-        | PolicyKind::Endpoint => true,
-        PolicyKind::Identity | PolicyKind::ServiceControl => false,
-    }
-}
-
-fn read_principals(principal: Json) -> Result<Box<[NamedPrincipal]>, PolicyError> {
-    let nobody = || {
-        PolicyError::new(
-            PolicyErrorKind::InvalidPrincipals,
-            "Principal must be * or an object that names a principal",
-        )
-    };
-    let members = match principal {
-        Json::Text(text) if text == "*" => return Ok(Box::new([NamedPrincipal::Everyone])),
-        Json::Object(members) => members,
-        Json::Text(_) | Json::List(_) | Json::Other => return Err(nobody()),
-    };
-    let mut entries = Vec::new();
-    for (kind, values) in members {
-        let parse: fn(&str) -> Result<NamedPrincipal, PolicyError> = match kind.as_str() {
-            "AWS" => NamedPrincipal::parse_aws,
-            "Service" => NamedPrincipal::parse_service,
-            "Federated" | "CanonicalUser" => |_| Ok(NamedPrincipal::NoCaller),
-            _ => return Err(unknown(&kind)),
-        };
-        let values = texts(&kind, values)?;
-        if values.iter().any(String::is_empty) {
-            return Err(nobody());
+        PolicyKind::Identity | PolicyKind::ServiceControl => match principals {
+            None => Ok(everyone()),
+            Some(_) => {
+                let text = "Policy document should not specify a principal.";
+                Err(PolicyError::grammar(text).says(text))
+            }
+        },
+        PolicyKind::ResourceControl => {
+            if effect == Effect::Allow {
+                let why = "a resource control policy can only deny.";
+                return Err(PolicyError::grammar(why));
+            }
+            let read = match principals {
+                Some((Polarity::Only, principal)) => element::read_principals(principal)?,
+                _ => Box::default(),
+            };
+            match &*read {
+                [NamedPrincipal::Everyone] => Ok(everyone()),
+                _ => Err(PolicyError::grammar("its Principal must be *.")),
+            }
         }
-        for value in &values {
-            entries.push(parse(value)?);
-        }
-    }
-    if entries.is_empty() {
-        return Err(nobody());
-    }
-    Ok(entries.into())
-}
-
-/// `normal` gives the form of a value in which it is compared.
-fn read_selector(
-    members: &mut Members,
-    only: &'static str,
-    all_but: &'static str,
-    normal: impl Fn(String) -> Result<String, PolicyError>,
-) -> Result<Selector, PolicyError> {
-    let Some((polarity, values)) = take_one_of(members, only, all_but)? else {
-        return Ok(Selector::nothing());
-    };
-    let name = match polarity {
-        Polarity::Only => only,
-        Polarity::AllBut => all_but,
-    };
-    let values: Vec<String> = texts(name, values)?
-        .into_iter()
-        .map(normal)
-        .collect::<Result<_, _>>()?;
-    if values.is_empty() && polarity == Polarity::AllBut {
-        // Read literally it would mean everything, which nobody writes on purpose.
-        return Err(PolicyError::grammar(format!("{all_but} is empty.")));
-    }
-    Selector::compile(polarity, values.iter().map(String::as_str))
-}
-
-/// Takes whichever of two members is present; both together are refused.
-fn take_one_of(
-    members: &mut Members,
-    only: &'static str,
-    all_but: &'static str,
-) -> Result<Option<(Polarity, Json)>, PolicyError> {
-    match (members.remove(only), members.remove(all_but)) {
-        (Some(_), Some(_)) => Err(PolicyError::grammar(format!(
-            "{only} and {all_but} exclude each other."
-        ))),
-        (Some(value), None) => Ok(Some((Polarity::Only, value))),
-        (None, Some(value)) => Ok(Some((Polarity::AllBut, value))),
-        (None, None) => Ok(None),
+        PolicyKind::Key | PolicyKind::Trust | PolicyKind::Endpoint => match principals {
+            None => Err(PolicyError::grammar("it has no Principal.")
+                .says_unless_key(kind, "Missing required field Principal")),
+            Some((Polarity::AllBut, _)) if effect == Effect::Allow => {
+                // It would allow everyone else, of every account; IAM does not support it either.
+                Err(PolicyError::grammar(
+                    "NotPrincipal cannot be used with Allow.",
+                ))
+            }
+            Some((polarity, principal)) => Ok(Principals {
+                polarity,
+                entries: element::read_principals(principal)?,
+            }),
+        },
     }
 }
 
-fn take_text(members: &mut Members, name: &str) -> Result<Option<String>, PolicyError> {
-    match members.remove(name) {
-        None => Ok(None),
-        Some(Json::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(PolicyError::grammar(format!("{name} must be a string."))),
+fn everyone() -> Principals {
+    Principals {
+        polarity: Polarity::Only,
+        entries: Box::new([NamedPrincipal::Everyone]),
     }
-}
-
-/// One string or a list of strings.
-fn texts(name: &str, value: Json) -> Result<Vec<String>, PolicyError> {
-    let items = match value {
-        Json::List(items) => items,
-        one => vec![one],
-    };
-    if items.len() > VALUES_PER_LIST_MAX {
-        return Err(PolicyError::too_many(
-            "values in one list",
-            VALUES_PER_LIST_MAX,
-        ));
-    }
-    let text = |item| match item {
-        Json::Text(text) => Ok(text),
-        Json::List(_) | Json::Object(_) | Json::Other => Err(PolicyError::grammar(format!(
-            "{name} must be a string or a list of strings."
-        ))),
-    };
-    items.into_iter().map(text).collect()
-}
-
-fn refuse_unknown(members: &Members) -> Result<(), PolicyError> {
-    members
-        .keys()
-        .next()
-        .map_or(Ok(()), |name| Err(unknown(name)))
-}
-
-fn unknown(name: &str) -> PolicyError {
-    let shown: String = name.chars().take(ECHO_MAX_CHARS).collect();
-    PolicyError::grammar(format!("Unknown element {shown:?}."))
 }
 
 fn refuse_duplicate_sids(statements: &[Statement]) -> Result<(), PolicyError> {
@@ -271,7 +198,8 @@ fn refuse_duplicate_sids(statements: &[Statement]) -> Result<(), PolicyError> {
             && !seen.insert(sid)
         {
             let why = "its Sid is that of another statement.";
-            return Err(PolicyError::grammar(why).in_statement(index));
+            let text = "Statement IDs (SID) in a single policy must be unique.";
+            return Err(PolicyError::grammar(why).says(text).in_statement(index));
         }
     }
     Ok(())

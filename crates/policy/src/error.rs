@@ -5,12 +5,12 @@ use std::fmt;
 
 use keystead_types::{Fault, FaultKind};
 
-use crate::limits::KEY_POLICY_MAX_BYTES;
+use crate::evaluate::PolicyKind;
 
 /// The classes of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyErrorKind {
-    /// More than 32,768 bytes. LimitExceededException.
+    /// Larger than its kind may be. LimitExceededException.
     TooLarge,
     /// Too many statements, values or wildcards. LimitExceededException.
     TooMany,
@@ -18,9 +18,6 @@ pub enum PolicyErrorKind {
     Syntax,
     /// JSON, but not the policy grammar. MalformedPolicyDocumentException.
     Grammar,
-    /// Correct, but not evaluated by this version, so never stored.
-    /// MalformedPolicyDocumentException.
-    Unsupported,
     /// A principal that can never be one, such as a group. MalformedPolicyDocumentException.
     InvalidPrincipals,
     /// A principal that is not an ARN, or not an ARN of a principal. InvalidArnException.
@@ -33,6 +30,9 @@ pub struct PolicyError {
     kind: PolicyErrorKind,
     statement: Option<usize>,
     detail: Cow<'static, str>,
+    /// What AWS says to it, where that is known.
+    text: Option<Cow<'static, str>>,
+    policy: PolicyKind,
 }
 
 impl PolicyError {
@@ -41,24 +41,65 @@ impl PolicyError {
             kind,
             statement: None,
             detail: detail.into(),
+            text: None,
+            policy: PolicyKind::Key,
         }
+    }
+
+    /// With the text that AWS answers with.
+    pub(crate) fn says(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// The same, in policies whose API is IAM; KMS's shows the reason itself.
+    pub(crate) fn says_unless_key(
+        self,
+        policy: PolicyKind,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        match policy {
+            PolicyKind::Key => self,
+            _ => self.says(text),
+        }
+    }
+
+    pub(crate) fn of(mut self, policy: PolicyKind) -> Self {
+        self.policy = policy;
+        self
     }
 
     pub(crate) fn grammar(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(PolicyErrorKind::Grammar, detail)
     }
 
-    pub(crate) fn too_large() -> Self {
-        Self::new(
-            PolicyErrorKind::TooLarge,
-            format!("The key policy is larger than {KEY_POLICY_MAX_BYTES} bytes."),
-        )
+    pub(crate) fn too_large(policy: PolicyKind) -> Self {
+        let limit = policy.max_size();
+        let (detail, text) = match policy {
+            PolicyKind::Key => (
+                format!("The key policy is larger than {limit} bytes."),
+                None,
+            ),
+            PolicyKind::Trust => (
+                format!("The trust policy has more than {limit} characters."),
+                Some(format!("Cannot exceed quota for ACLSizePerRole: {limit}")),
+            ),
+            _ => (
+                format!("The policy has more than {limit} characters."),
+                Some(format!("Cannot exceed quota for PolicySize: {limit}")),
+            ),
+        };
+        let error = Self::new(PolicyErrorKind::TooLarge, detail);
+        match text {
+            Some(text) => error.says(text),
+            None => error,
+        }
     }
 
     pub(crate) fn too_many(what: &str, limit: usize) -> Self {
         Self::new(
             PolicyErrorKind::TooMany,
-            format!("The key policy has more than {limit} {what}."),
+            format!("The policy has more than {limit} {what}."),
         )
     }
 
@@ -77,26 +118,45 @@ impl PolicyError {
         self.statement
     }
 
-    /// The wire error. The texts of invalid principals and invalid ARNs are AWS's own; what AWS
-    /// keeps silent about (the place, the reason) goes into the private cause there.
+    /// The wire error of the API that takes such documents: KMS's for key policies, IAM's for the
+    /// others. Where AWS's text is known it is the message, and the place and the reason, about
+    /// which AWS keeps silent, go into the private cause. Texts of IAM that stand for many
+    /// reasons are `Syntax errors in policy.` and `The policy failed legacy parsing`.
+    ///
+    /// Sources: errors that users of IAM and KMS published; which reason gives which of the two
+    /// general texts is not certain.
     pub fn fault(&self) -> Fault {
+        let detail = self.to_string();
+        if matches!(
+            self.kind,
+            PolicyErrorKind::TooLarge | PolicyErrorKind::TooMany
+        ) {
+            return match &self.text {
+                Some(text) => Fault::new(FaultKind::LimitExceeded, text.clone()).because(detail),
+                None => Fault::new(FaultKind::LimitExceeded, detail),
+            };
+        }
+        let malformed = FaultKind::MalformedPolicyDocument;
+        if self.policy != PolicyKind::Key {
+            let general = Cow::Borrowed("Syntax errors in policy.");
+            return Fault::new(malformed, self.text.clone().unwrap_or(general)).because(detail);
+        }
         match self.kind {
-            PolicyErrorKind::TooLarge | PolicyErrorKind::TooMany => {
-                Fault::new(FaultKind::LimitExceeded, self.to_string())
-            }
-            PolicyErrorKind::Syntax | PolicyErrorKind::Grammar | PolicyErrorKind::Unsupported => {
-                Fault::new(FaultKind::MalformedPolicyDocument, self.to_string())
-            }
             PolicyErrorKind::InvalidPrincipals => Fault::new(
-                FaultKind::MalformedPolicyDocument,
+                malformed,
                 "Policy contains a statement with one or more invalid principals.",
             )
-            .because(self.to_string()),
+            .because(detail),
             PolicyErrorKind::InvalidArn => Fault::new(
                 FaultKind::InvalidArn,
                 "An ARN in the specified key policy is invalid.",
             )
-            .because(self.to_string()),
+            .because(detail),
+            // Where the reason is AWS's text, the place stays private.
+            _ if self.text.as_ref() == Some(&self.detail) => {
+                Fault::new(malformed, self.detail.clone()).because(detail)
+            }
+            _ => Fault::new(malformed, detail),
         }
     }
 }

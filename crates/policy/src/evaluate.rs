@@ -1,20 +1,26 @@
-//! Compiled key policies and the question that they answer.
+//! Compiled policies and the question that they answer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use keystead_types::{AccountId, Principal};
 
+use crate::condition::ConditionTrace;
 use crate::context::Context;
 use crate::document;
 use crate::error::{PolicyError, PolicyErrorKind};
-use crate::limits::ACTION_BUFFER_BYTES;
+use crate::limits::{
+    ACTION_BUFFER_BYTES, CONTROL_POLICY_MAX_CHARS, ENDPOINT_POLICY_MAX_CHARS,
+    IDENTITY_POLICY_MAX_CHARS, KEY_POLICY_MAX_BYTES, TRUST_POLICY_MAX_CHARS,
+};
 use crate::principal::{Asker, NamedPrincipal, Partition};
 use crate::statement::{Asked, Effect, Statement, StatementOutcome};
+use crate::variable::Version;
 
 /// A policy, compiled: made once when it is stored or loaded, evaluated for each request.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    version: Version,
     statements: Box<[Statement]>,
 }
 
@@ -56,6 +62,20 @@ pub enum PolicyKind {
     ResourceControl,
     /// The policy of an endpoint: has principals, like a key policy.
     Endpoint,
+}
+
+impl PolicyKind {
+    /// The largest document: bytes for a key policy, for the others characters that are not
+    /// white space.
+    pub fn max_size(self) -> usize {
+        match self {
+            Self::Key => KEY_POLICY_MAX_BYTES,
+            Self::Trust => TRUST_POLICY_MAX_CHARS,
+            Self::Identity => IDENTITY_POLICY_MAX_CHARS,
+            Self::ServiceControl | Self::ResourceControl => CONTROL_POLICY_MAX_CHARS,
+            Self::Endpoint => ENDPOINT_POLICY_MAX_CHARS,
+        }
+    }
 }
 
 /// How a statement names a caller.
@@ -115,16 +135,65 @@ pub struct StatementTrace {
     pub effect: Effect,
     /// Whether it applies, or the first element that does not fit.
     pub outcome: StatementOutcome,
+    /// The condition that does not hold, when that is the outcome.
+    pub condition: Option<ConditionTrace>,
 }
 
 impl Policy {
-    /// Compiles a document of at most 32,768 bytes.
+    /// Compiles a document. Users and roles among its principals fit by name; see
+    /// [`Self::compile_bound`].
     ///
-    /// Errors: see [`PolicyErrorKind`]. A `Condition` is refused: this version does not evaluate
-    /// conditions, and to ignore one would allow what it forbids.
+    /// Errors: see [`PolicyErrorKind`].
     pub fn compile(kind: PolicyKind, document: &str) -> Result<Self, PolicyError> {
-        let statements = document::read_policy(kind, document)?;
-        Ok(Self { statements })
+        let (version, statements) =
+            document::read_policy(kind, document).map_err(|error| error.of(kind))?;
+        Ok(Self {
+            version,
+            statements,
+        })
+    }
+
+    /// Compiles a document whose users and roles were looked up when it was stored: `bound` are
+    /// their ARNs, as the document writes them, and unique ids. Such an entry fits a caller of
+    /// that name only with that [`Request::unique_id`].
+    ///
+    /// Errors: see [`PolicyErrorKind`].
+    pub fn compile_bound<A: AsRef<str>, U: AsRef<str>>(
+        kind: PolicyKind,
+        document: &str,
+        bound: &[(A, U)],
+    ) -> Result<Self, PolicyError> {
+        let mut policy = Self::compile(kind, document)?;
+        let named: Vec<(NamedPrincipal, &str)> = bound
+            .iter()
+            .filter_map(|(arn, id)| {
+                Some((
+                    NamedPrincipal::parse_principal_arn(arn.as_ref())?,
+                    id.as_ref(),
+                ))
+            })
+            .collect();
+        let entries = policy.statements.iter_mut();
+        for entry in entries.flat_map(|statement| statement.principals.entries.iter_mut()) {
+            if let Some((_, id)) = named.iter().find(|(named, _)| named == entry) {
+                entry.bind(id);
+            }
+        }
+        Ok(policy)
+    }
+
+    /// The policy that allows everything to everyone: what AWS attaches to every level of an
+    /// organisation as `FullAWSAccess` and `RCPFullAWSAccess`, and to an endpoint without policy.
+    pub fn allow_all() -> Self {
+        Self {
+            version: Version::V2012,
+            statements: Box::new([Statement::allow_all()]),
+        }
+    }
+
+    /// The document's `Version`.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// Evaluates the policy. Allocates nothing. In a partition that does not exist nothing
@@ -132,12 +201,24 @@ impl Policy {
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
-        let Some(asked) = asked(request, &action) else {
-            return Verdict::NotMatched;
-        };
+        asked(request, &action).map_or(Verdict::NotMatched, |asked| self.decide(&asked))
+    }
+
+    /// Evaluates a trust policy for an identity that a provider vouched for and that has no
+    /// credentials yet. `provider` is the provider's ARN; `request.principal` is not looked at.
+    /// Only a `Federated` entry of exactly that text allows; a Deny for everyone denies too.
+    pub fn evaluate_web_identity(&self, provider: &str, request: &Request<'_>) -> Verdict {
+        let mut buffer = [0; ACTION_BUFFER_BYTES];
+        let action = lower_case(request.action, &mut buffer);
+        asked(request, &action).map_or(Verdict::NotMatched, |asked| {
+            self.decide(&asked.vouched_by(provider))
+        })
+    }
+
+    fn decide(&self, asked: &Asked<'_>) -> Verdict {
         let mut best: Option<(usize, Named)> = None;
         for (index, statement) in self.statements.iter().enumerate() {
-            let StatementOutcome::Matched(named) = statement.outcome(&asked) else {
+            let StatementOutcome::Matched(named) = statement.outcome(asked) else {
                 continue;
             };
             if statement.effect == Effect::Deny {
@@ -161,11 +242,21 @@ impl Policy {
         let Some(asked) = asked(request, &action) else {
             return Vec::new();
         };
-        let trace = |(index, statement): (usize, &Statement)| StatementTrace {
-            statement: index,
-            sid: statement.sid.clone(),
-            effect: statement.effect,
-            outcome: statement.outcome(&asked),
+        let trace = |(index, statement): (usize, &Statement)| {
+            let outcome = statement.outcome(&asked);
+            let failed = match outcome {
+                StatementOutcome::ConditionNotMet { condition } => {
+                    statement.conditions.get(condition)
+                }
+                _ => None,
+            };
+            StatementTrace {
+                statement: index,
+                sid: statement.sid.clone(),
+                effect: statement.effect,
+                outcome,
+                condition: failed.map(|failed| failed.trace(request.context)),
+            }
         };
         self.statements.iter().enumerate().map(trace).collect()
     }
@@ -204,9 +295,10 @@ impl Policy {
 fn asked<'a>(request: &Request<'a>, action: &'a str) -> Option<Asked<'a>> {
     let partition = Partition::parse(request.partition)?;
     Some(Asked {
-        asker: Asker::new(request.principal, partition),
+        asker: Asker::new(request.principal, request.unique_id, partition),
         action,
         resource: request.resource,
+        context: request.context,
     })
 }
 

@@ -19,8 +19,10 @@ pub(crate) enum Json {
     Text(String),
     List(Vec<Json>),
     Object(Members),
-    /// A number, a boolean or null: no place of the grammar takes one.
-    Other,
+    /// A number or a boolean, printed: values of conditions may be written so.
+    Scalar(String),
+    /// `null`: no place of the grammar takes it.
+    Null,
 }
 
 /// Reads one JSON value and nothing after it.
@@ -73,24 +75,25 @@ impl<'de> Visitor<'de> for Node {
         Ok(Json::Text(text.to_owned()))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Scalar(value.to_string()))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Scalar(value.to_string()))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Scalar(value.to_string()))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+        // With an exponent where it is large: 1e300 must not become 300 digits.
+        Ok(Json::Scalar(format!("{value:?}")))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Json, E> {
-        Ok(Json::Other)
+        Ok(Json::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
@@ -165,7 +168,13 @@ mod tests {
             assert!(read(bad).is_err(), "{bad:?}");
         }
         assert_eq!(read(" [null, true, -1, 1.5]\n").unwrap(), {
-            Json::List(vec![Json::Other, Json::Other, Json::Other, Json::Other])
+            let scalar = |text: &str| Json::Scalar(text.to_owned());
+            Json::List(vec![
+                Json::Null,
+                scalar("true"),
+                scalar("-1"),
+                scalar("1.5"),
+            ])
         });
     }
 }

@@ -29,24 +29,32 @@
 //! KMS Developer Guide, "Key policies in AWS KMS".
 #![forbid(unsafe_code)]
 
+mod condition;
 mod context;
 mod decide;
 mod default;
 mod document;
+mod element;
 mod error;
 mod evaluate;
 mod json;
 pub mod limits;
+mod literal;
 mod managed;
+mod operator;
 mod principal;
 mod statement;
+mod variable;
 mod wildcard;
 
+pub use condition::ConditionTrace;
 pub use context::{ConditionKey, Context, KnownKey, NoContext, Presence, Value};
 pub use decide::{Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Place, decide};
 pub use default::default_key_policy;
+pub use document::counted_chars;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use evaluate::{Named, Policy, PolicyKind, Request, StatementTrace, Verdict};
 pub use managed::ManagedKey;
 pub use principal::{NamedPrincipal, Partition};
 pub use statement::{Effect, StatementOutcome};
+pub use variable::Version;

@@ -9,6 +9,7 @@ use keystead_types::{AccountId, Principal};
 
 use crate::error::{PolicyError, PolicyErrorKind};
 use crate::evaluate::Named;
+use crate::statement::Effect;
 
 /// A partition that exists. ARNs of other partitions are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +63,9 @@ pub enum NamedPrincipal {
         account: AccountId,
         /// Path without its leading slash, and name.
         name: Box<str>,
+        /// The unique id (`AIDA…`) that the entry was bound to when the policy was stored. A
+        /// bound entry fits no other user, of whatever name.
+        unique_id: Option<Box<str>>,
     },
     /// A role, which stands for each of its sessions.
     Role {
@@ -71,6 +75,8 @@ pub enum NamedPrincipal {
         account: AccountId,
         /// Path without its leading slash, and name.
         name: Box<str>,
+        /// The unique id (`AROA…`) that the entry was bound to, as for users.
+        unique_id: Option<Box<str>>,
     },
     /// One session of a role.
     RoleSession {
@@ -97,13 +103,23 @@ pub enum NamedPrincipal {
         /// Its name.
         name: Box<str>,
     },
-    /// A web identity provider or an S3 canonical user: grammatical, and matches no caller of KMS.
+    /// An identity provider: the ARN of a provider of IAM, or a host name such as
+    /// `accounts.google.com`. Fits only identities that it vouched for, which ask nothing but
+    /// AssumeRoleWithWebIdentity: [`Policy::evaluate_web_identity`](crate::Policy).
+    Federated {
+        /// Compared as a whole and with case.
+        provider: Box<str>,
+    },
+    /// An S3 canonical user: grammatical, and matches no caller.
     NoCaller,
 }
 
 /// The caller of a request, with what every comparison needs worked out once.
 pub(crate) struct Asker<'a> {
-    pub(crate) principal: &'a Principal,
+    principal: &'a Principal,
+    unique_id: Option<&'a str>,
+    /// The provider of a web identity, which stands instead of the principal.
+    provider: Option<&'a str>,
     account: Option<AccountId>,
     partition: Partition,
     /// The role's name without path; empty for other callers.
@@ -111,17 +127,29 @@ pub(crate) struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    pub(crate) fn new(principal: &'a Principal, partition: Partition) -> Self {
+    pub(crate) fn new(
+        principal: &'a Principal,
+        unique_id: Option<&'a str>,
+        partition: Partition,
+    ) -> Self {
         let role_name = match principal {
             Principal::RoleSession { role, .. } => last_segment(role),
             _ => "",
         };
         Self {
             principal,
+            unique_id,
+            provider: None,
             account: principal.account(),
             partition,
             role_name,
         }
+    }
+
+    /// An identity that a provider vouched for, before it has a role.
+    pub(crate) fn vouched_by(mut self, provider: &'a str) -> Self {
+        self.provider = Some(provider);
+        self
     }
 
     fn is_of(&self, partition: Partition, account: AccountId) -> bool {
@@ -131,26 +159,39 @@ impl<'a> Asker<'a> {
 
 impl NamedPrincipal {
     /// How the entry names the caller, if it does.
-    pub(crate) fn fit(&self, asker: &Asker<'_>) -> Option<Named> {
+    pub(crate) fn fit(&self, asker: &Asker<'_>, effect: Effect) -> Option<Named> {
+        if let Some(provider) = asker.provider {
+            return self.fit_web_identity(provider, effect);
+        }
         let named = match self {
             Self::Everyone => return Some(Named::Everyone),
-            Self::Role { .. } => Named::Role,
-            _ => Named::Principal,
-        };
-        let fits = match (self, asker.principal) {
-            (Self::Account { partition, account }, principal) => {
+            Self::Account { partition, account } => {
                 let partition = partition.unwrap_or(asker.partition);
-                return match (asker.is_of(partition, *account), principal) {
+                return match (asker.is_of(partition, *account), asker.principal) {
                     (false, _) => None,
                     (true, Principal::Root { .. }) => Some(Named::Principal),
                     (true, _) => Some(Named::Account),
                 };
             }
+            Self::Role { .. } => Named::Role,
+            _ => Named::Principal,
+        };
+        self.is_caller(asker).then_some(named)
+    }
+
+    fn is_caller(&self, asker: &Asker<'_>) -> bool {
+        let is_of = |partition: &Partition, account: &AccountId| asker.is_of(*partition, *account);
+        let is_bound_to = |unique_id: &Option<Box<str>>| {
+            let bound = unique_id.as_deref();
+            bound.is_none() || bound == asker.unique_id
+        };
+        match (self, asker.principal) {
             (
                 Self::User {
                     partition,
                     account,
                     name,
+                    unique_id,
                 },
                 Principal::User { name: caller, .. },
             )
@@ -159,17 +200,18 @@ impl NamedPrincipal {
                     partition,
                     account,
                     name,
+                    unique_id,
                 },
                 Principal::RoleSession { role: caller, .. },
-            )
-            | (
+            ) => **name == **caller && is_of(partition, account) && is_bound_to(unique_id),
+            (
                 Self::FederatedUser {
                     partition,
                     account,
                     name,
                 },
                 Principal::FederatedUser { name: caller, .. },
-            ) => **name == **caller && asker.is_of(*partition, *account),
+            ) => **name == **caller && is_of(partition, account),
             (
                 Self::RoleSession {
                     partition,
@@ -180,15 +222,35 @@ impl NamedPrincipal {
                 Principal::RoleSession {
                     session: caller, ..
                 },
-            ) => {
-                **session == **caller
-                    && **role == *asker.role_name
-                    && asker.is_of(*partition, *account)
-            }
+            ) => **session == **caller && **role == *asker.role_name && is_of(partition, account),
             (Self::Service { name }, Principal::Service { name: caller }) => **name == **caller,
             _ => false,
-        };
-        fits.then_some(named)
+        }
+    }
+
+    /// Only an entry that names the provider lets its identities in: `*` means callers with
+    /// credentials. A Deny for everyone is for them too.
+    fn fit_web_identity(&self, asker: &str, effect: Effect) -> Option<Named> {
+        match self {
+            Self::Federated { provider } if **provider == *asker => Some(Named::Principal),
+            Self::Everyone if effect == Effect::Deny => Some(Named::Everyone),
+            _ => None,
+        }
+    }
+
+    /// Binds a user or role to its unique id; other entries stay as they are.
+    pub(crate) fn bind(&mut self, id: &str) {
+        if let Self::User { unique_id, .. } | Self::Role { unique_id, .. } = self {
+            *unique_id = Some(id.into());
+        }
+    }
+
+    /// The unique id that the entry is bound to.
+    pub fn unique_id(&self) -> Option<&str> {
+        match self {
+            Self::User { unique_id, .. } | Self::Role { unique_id, .. } => unique_id.as_deref(),
+            _ => None,
+        }
     }
 
     /// The partition that the entry is written for, if it says so.
@@ -199,7 +261,7 @@ impl NamedPrincipal {
             | Self::Role { partition, .. }
             | Self::RoleSession { partition, .. }
             | Self::FederatedUser { partition, .. } => Some(*partition),
-            Self::Everyone | Self::Service { .. } | Self::NoCaller => None,
+            Self::Everyone | Self::Service { .. } | Self::Federated { .. } | Self::NoCaller => None,
         }
     }
 
@@ -211,7 +273,7 @@ impl NamedPrincipal {
             | Self::Role { account, .. }
             | Self::RoleSession { account, .. }
             | Self::FederatedUser { account, .. } => Some(*account),
-            Self::Everyone | Self::Service { .. } | Self::NoCaller => None,
+            Self::Everyone | Self::Service { .. } | Self::Federated { .. } | Self::NoCaller => None,
         }
     }
 
@@ -285,11 +347,13 @@ impl NamedPrincipal {
                 partition,
                 account,
                 name,
+                unique_id: None,
             },
             "role" => Self::Role {
                 partition,
                 account,
                 name,
+                unique_id: None,
             },
             _ => Self::FederatedUser {
                 partition,
@@ -297,6 +361,15 @@ impl NamedPrincipal {
                 name,
             },
         })
+    }
+
+    /// Takes a value of the `Federated` member: any text without wildcards.
+    pub(crate) fn parse_federated(text: &str) -> Result<Self, PolicyError> {
+        if text.contains(['*', '?']) {
+            return Err(invalid("an identity provider's name takes no wildcards"));
+        }
+        let provider = text.into();
+        Ok(Self::Federated { provider })
     }
 
     /// Takes a value of the `Service` member: a lower-case host name.

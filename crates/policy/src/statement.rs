@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::error::PolicyError;
+use crate::condition::Condition;
+use crate::context::Context;
 use crate::evaluate::Named;
 use crate::principal::{Asker, NamedPrincipal};
+use crate::variable::{Case, Match, Pattern};
 use crate::wildcard::Wildcard;
 
 /// `Effect`.
@@ -23,36 +25,46 @@ pub(crate) enum Polarity {
     AllBut,
 }
 
-/// `Action`, `NotAction`, `Resource` or `NotResource`. Nothing in it knows of principals, so
-/// identity policies can use it as it is.
+/// `Action` or `NotAction`; patterns in lower case.
 #[derive(Debug, Clone)]
-pub(crate) struct Selector {
-    polarity: Polarity,
-    patterns: Box<[Wildcard]>,
+pub(crate) struct Actions {
+    pub(crate) polarity: Polarity,
+    /// None of them where the element is absent: such a statement never applies.
+    pub(crate) patterns: Box<[Wildcard]>,
 }
 
-impl Selector {
-    /// What an absent element means: the statement is accepted and never applies.
-    pub(crate) fn nothing() -> Self {
+impl Actions {
+    fn select(&self, action: &str) -> bool {
+        let listed = self.patterns.iter().any(|one| one.matches(action, &[]));
+        listed == (self.polarity == Polarity::Only)
+    }
+}
+
+/// `Resource` or `NotResource`.
+#[derive(Debug, Clone)]
+pub(crate) struct Resources {
+    pub(crate) polarity: Polarity,
+    /// None of them where the element is absent: such a statement never applies.
+    pub(crate) patterns: Box<[Pattern]>,
+}
+
+impl Resources {
+    /// Every resource.
+    pub(crate) fn all() -> Self {
         Self {
-            polarity: Polarity::Only,
+            polarity: Polarity::AllBut,
             patterns: Box::default(),
         }
     }
 
-    pub(crate) fn compile<'a>(
-        polarity: Polarity,
-        patterns: impl Iterator<Item = &'a str>,
-    ) -> Result<Self, PolicyError> {
-        Ok(Self {
-            polarity,
-            patterns: patterns.map(Wildcard::compile).collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn selects(&self, subject: &str) -> bool {
-        let listed = self.patterns.iter().any(|one| one.matches(subject));
-        listed == (self.polarity == Polarity::Only)
+    /// A `NotResource` of which a variable has no value lets no Allow apply, and every Deny.
+    fn select(&self, effect: Effect, asked: &Asked<'_>) -> bool {
+        let compare = |one: &Pattern| one.matches(asked.resource, Case::Sensitive, asked.context);
+        match (Match::any(self.patterns.iter().map(compare)), self.polarity) {
+            (Match::Yes, polarity) => polarity == Polarity::Only,
+            (Match::No, polarity) => polarity == Polarity::AllBut,
+            (Match::Unclear, polarity) => polarity == Polarity::AllBut && effect == Effect::Deny,
+        }
     }
 }
 
@@ -66,8 +78,11 @@ pub(crate) struct Principals {
 impl Principals {
     /// For `NotPrincipal`, an entry exempts whom it names directly: an account entry exempts the
     /// account's root user and nobody else.
-    fn fit(&self, asker: &Asker<'_>) -> Option<Named> {
-        let fits = self.entries.iter().filter_map(|entry| entry.fit(asker));
+    fn fit(&self, asker: &Asker<'_>, effect: Effect) -> Option<Named> {
+        let fits = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.fit(asker, effect));
         let best = fits.min_by_key(|named| named.rank());
         match (self.polarity, best) {
             (Polarity::Only, fit) => fit,
@@ -83,9 +98,10 @@ pub(crate) struct Statement {
     pub(crate) sid: Option<Arc<str>>,
     pub(crate) effect: Effect,
     pub(crate) principals: Principals,
-    /// Patterns in lower case.
-    pub(crate) actions: Selector,
-    pub(crate) resources: Selector,
+    pub(crate) actions: Actions,
+    pub(crate) resources: Resources,
+    /// All of them must hold.
+    pub(crate) conditions: Box<[Condition]>,
 }
 
 /// A request in the form in which statements compare it.
@@ -94,6 +110,7 @@ pub(crate) struct Asked<'a> {
     /// In lower case.
     pub(crate) action: &'a str,
     pub(crate) resource: &'a str,
+    pub(crate) context: &'a dyn Context,
 }
 
 /// What became of one statement for one request.
@@ -107,22 +124,60 @@ pub enum StatementOutcome {
     OtherAction,
     /// It is about this principal and action, but other resources, or has no resource at all.
     OtherResource,
+    /// All of that fits, but a condition does not hold.
+    ConditionNotMet {
+        /// The first such condition, from 0, in the order of the operators' and keys' names.
+        condition: usize,
+    },
+}
+
+impl<'a> Asked<'a> {
+    /// The same, asked by an identity that a provider vouched for.
+    pub(crate) fn vouched_by(self, provider: &'a str) -> Self {
+        Self {
+            asker: self.asker.vouched_by(provider),
+            ..self
+        }
+    }
 }
 
 impl Statement {
+    /// Everything for everyone.
+    pub(crate) fn allow_all() -> Self {
+        Self {
+            sid: None,
+            effect: Effect::Allow,
+            principals: Principals {
+                polarity: Polarity::Only,
+                entries: Box::new([NamedPrincipal::Everyone]),
+            },
+            actions: Actions {
+                polarity: Polarity::AllBut,
+                patterns: Box::default(),
+            },
+            resources: Resources::all(),
+            conditions: Box::default(),
+        }
+    }
+
     /// Compares in the order in which people read a statement, so that the first difference is
     /// the one worth telling; it is also the order that ends soonest.
     pub(crate) fn outcome(&self, asked: &Asked<'_>) -> StatementOutcome {
-        let fit = self.principals.fit(&asked.asker);
+        let fit = self.principals.fit(&asked.asker, self.effect);
         let Some(named) = fit else {
             return StatementOutcome::OtherPrincipal;
         };
-        if !self.actions.selects(asked.action) {
-            StatementOutcome::OtherAction
-        } else if !self.resources.selects(asked.resource) {
-            StatementOutcome::OtherResource
-        } else {
-            StatementOutcome::Matched(named)
+        if !self.actions.select(asked.action) {
+            return StatementOutcome::OtherAction;
+        }
+        if !self.resources.select(self.effect, asked) {
+            return StatementOutcome::OtherResource;
+        }
+        let mut conditions = self.conditions.iter();
+        let failed = conditions.position(|one| !one.holds(self.effect, asked.context));
+        match failed {
+            Some(condition) => StatementOutcome::ConditionNotMet { condition },
+            None => StatementOutcome::Matched(named),
         }
     }
 }

@@ -6,12 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::time::{Duration, Instant};
-
 use keystead_policy::{
-    Effect, NoContext, Policy, PolicyKind, Request, StatementOutcome, Verdict, default_key_policy,
+    Effect, Named, NoContext, Policy, PolicyErrorKind, PolicyKind, Request, StatementOutcome,
+    default_key_policy,
 };
+mod said;
+
 use keystead_types::{AccountId, Principal};
+use said::Said;
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -50,8 +52,8 @@ fn request<'a>(principal: &'a Principal, action: &'a str, resource: &'a str) -> 
     }
 }
 
-fn ask(policy: &Policy, principal: &Principal, action: &str) -> Verdict {
-    policy.evaluate(&request(principal, action, KEY))
+fn ask(policy: &Policy, principal: &Principal, action: &str) -> Said {
+    policy.evaluate(&request(principal, action, KEY)).into()
 }
 
 fn allow(principal: &str, action: &str) -> Value {
@@ -74,14 +76,10 @@ fn without_a_matching_statement_nothing_is_allowed() {
         "",
         "*",
     ] {
-        assert_eq!(
-            ask(&policy, &alice(), action),
-            Verdict::NotMatched,
-            "{action}"
-        );
+        assert_eq!(ask(&policy, &alice(), action), Said::NotMatched, "{action}");
     }
     let stranger = user("111122223333", "bob");
-    assert_eq!(ask(&policy, &stranger, "kms:Encrypt"), Verdict::NotMatched);
+    assert_eq!(ask(&policy, &stranger, "kms:Encrypt"), Said::NotMatched);
 }
 
 #[test]
@@ -95,12 +93,12 @@ fn the_default_policy_delegates_and_allows_the_root_user() {
         account: id("111122223333"),
     };
     for action in ["kms:Encrypt", "kms:PutKeyPolicy", "KMS:scheduleKeyDeletion"] {
-        let direct = Verdict::AllowedDirectly { statement: 0 };
+        let direct = Said::AllowedDirectly { statement: 0 };
         assert_eq!(ask(&policy, &root, action), direct);
-        let delegated = Verdict::AllowedByAccount { statement: 0 };
+        let delegated = Said::AllowedByAccount { statement: 0 };
         assert_eq!(ask(&policy, &alice(), action), delegated);
         let stranger = user("444455556666", "alice");
-        assert_eq!(ask(&policy, &stranger, action), Verdict::NotMatched);
+        assert_eq!(ask(&policy, &stranger, action), Said::NotMatched);
     }
 }
 
@@ -110,9 +108,9 @@ fn without_an_account_statement_there_is_no_delegation() {
     let root = Principal::Root {
         account: id("111122223333"),
     };
-    assert_eq!(ask(&policy, &root, "kms:PutKeyPolicy"), Verdict::NotMatched);
+    assert_eq!(ask(&policy, &root, "kms:PutKeyPolicy"), Said::NotMatched);
     let bob = user("111122223333", "bob");
-    assert_eq!(ask(&policy, &bob, "kms:PutKeyPolicy"), Verdict::NotMatched);
+    assert_eq!(ask(&policy, &bob, "kms:PutKeyPolicy"), Said::NotMatched);
 }
 
 #[test]
@@ -132,15 +130,9 @@ fn an_explicit_deny_wins_wherever_it_stands() {
         ] {
             let policy = compile(&statements);
             let verdict = ask(&policy, &alice(), "kms:Decrypt");
-            assert!(matches!(verdict, Verdict::Denied { .. }), "{statements}");
+            assert!(matches!(verdict, Said::Denied { .. }), "{statements}");
             let other = ask(&policy, &alice(), "kms:Encrypt");
-            assert!(matches!(
-                other,
-                Verdict::Allowed {
-                    named: Named::Principal,
-                    ..
-                }
-            ));
+            assert!(matches!(other, Said::AllowedDirectly { .. }));
         }
     }
 }
@@ -151,11 +143,11 @@ fn a_deny_of_one_account_does_not_touch_another() {
     let stranger = user("444455556666", "alice");
     assert_eq!(
         ask(&policy, &stranger, "kms:Encrypt"),
-        Verdict::AllowedDirectly { statement: 1 }
+        Said::AllowedDirectly { statement: 1 }
     );
     assert_eq!(
         ask(&policy, &alice(), "kms:Encrypt"),
-        Verdict::Denied { statement: 0 }
+        Said::Denied { statement: 0 }
     );
 }
 
@@ -172,9 +164,9 @@ fn a_direct_allow_counts_for_more_than_a_delegation() {
         ),
     ] {
         let policy = compile(&statements);
-        let direct = Verdict::AllowedDirectly { statement: place };
+        let direct = Said::AllowedDirectly { statement: place };
         assert_eq!(ask(&policy, &alice(), "kms:Encrypt"), direct);
-        let delegated = Verdict::AllowedByAccount {
+        let delegated = Said::AllowedByAccount {
             statement: 1 - place,
         };
         assert_eq!(ask(&policy, &alice(), "kms:Sign"), delegated);
@@ -219,9 +211,9 @@ fn actions_match_with_wildcards_and_ascii_case_only() {
                 }))
             };
             let hit = ask(&statement("Action"), &alice(), action);
-            assert_eq!(hit != Verdict::NotMatched, expected, "{pattern} {action}");
+            assert_eq!(hit != Said::NotMatched, expected, "{pattern} {action}");
             let rest = ask(&statement("NotAction"), &alice(), action);
-            assert_eq!(rest == Verdict::NotMatched, expected, "{pattern} {action}");
+            assert_eq!(rest == Said::NotMatched, expected, "{pattern} {action}");
         }
     }
 }
@@ -230,9 +222,9 @@ fn actions_match_with_wildcards_and_ascii_case_only() {
 fn actions_longer_than_the_buffer_are_compared_all_the_same() {
     let long = format!("kms:{}", "X".repeat(500));
     let policy = compile(&json!([allow(ALICE, &long.to_lowercase())]));
-    let direct = Verdict::AllowedDirectly { statement: 0 };
+    let direct = Said::AllowedDirectly { statement: 0 };
     assert_eq!(ask(&policy, &alice(), &long), direct);
-    assert_eq!(ask(&policy, &alice(), &long[1..]), Verdict::NotMatched);
+    assert_eq!(ask(&policy, &alice(), &long[1..]), Said::NotMatched);
 }
 
 #[test]
@@ -261,9 +253,9 @@ fn resources_match_with_case_and_across_colons_and_slashes() {
             }))
         };
         let hit = ask(&statement("Resource"), &alice(), "kms:Encrypt");
-        assert_eq!(hit != Verdict::NotMatched, expected, "{pattern}");
+        assert_eq!(hit != Said::NotMatched, expected, "{pattern}");
         let rest = ask(&statement("NotResource"), &alice(), "kms:Encrypt");
-        assert_eq!(rest == Verdict::NotMatched, expected, "{pattern}");
+        assert_eq!(rest == Said::NotMatched, expected, "{pattern}");
     }
 }
 
@@ -273,48 +265,43 @@ fn a_star_in_the_asked_resource_is_a_letter() {
         "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": KEY,
     }));
     for resource in ["*", "arn:aws:kms:eu-west-1:111122223333:key/*", "arn:*"] {
-        let verdict = policy.evaluate(&request(&alice(), "kms:Encrypt", resource));
-        assert_eq!(verdict, Verdict::NotMatched, "{resource}");
+        let verdict = Said::from(policy.evaluate(&request(&alice(), "kms:Encrypt", resource)));
+        assert_eq!(verdict, Said::NotMatched, "{resource}");
     }
 }
 
+/// With a matcher that backtracks, neither of these would end.
 #[test]
-fn hostile_resource_patterns_end_in_time() {
+fn hostile_resource_patterns_end() {
     let head = "arn:aws:kms:eu-west-1:111122223333:key/";
-    let subject = format!("{head}{}", "a".repeat(2048 - head.len()));
-    let pattern = format!("{head}*a*a*a*a*a*a*a*b");
-    let policy = compile(&json!({
-        "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": pattern,
-    }));
-    let alice = alice();
-    let best = (0..30).map(|_| {
-        let start = Instant::now();
-        let verdict = policy.evaluate(&request(&alice, "kms:Encrypt", &subject));
-        assert_eq!(verdict, Verdict::NotMatched);
-        start.elapsed()
-    });
-    assert!(best.min().unwrap() < Duration::from_millis(1));
-    let reached = format!("{subject}b");
-    let verdict = policy.evaluate(&request(&alice, "kms:Encrypt", &reached));
-    assert_eq!(verdict, Verdict::Denied { statement: 0 });
-}
-
-/// The largest documents that are slow to match: 2,500 short patterns, and 230 long ones.
-#[test]
-fn hostile_documents_end_in_time() {
-    let long = format!("*{}x", "1?".repeat(64));
-    for pattern_list in [vec!["*1*a*4*x"; 2500], vec![long.as_str(); 230]] {
+    let subject = format!("{head}{}", "a".repeat(8192));
+    let stars = format!("{head}{}b", "*a".repeat(1000));
+    let questions = format!("*{}b*", "a?".repeat(64));
+    for patterns in [vec![stars.as_str(); 14], vec![questions.as_str(); 15]] {
         let policy = compile(&json!({
-            "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": pattern_list,
+            "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": patterns,
         }));
         let alice = alice();
-        let best = (0..30).map(|_| {
-            let start = Instant::now();
-            assert_eq!(ask(&policy, &alice, "kms:Encrypt"), Verdict::NotMatched);
-            start.elapsed()
-        });
-        assert!(best.min().unwrap() < Duration::from_millis(5));
+        let verdict = Said::from(policy.evaluate(&request(&alice, "kms:Encrypt", &subject)));
+        assert_eq!(verdict, Said::NotMatched);
+        let reached = format!("{subject}b");
+        let verdict = Said::from(policy.evaluate(&request(&alice, "kms:Encrypt", &reached)));
+        assert_eq!(verdict, Said::Denied { statement: 0 });
     }
+}
+
+#[test]
+fn groups_of_question_marks_are_bounded_in_the_whole_document() {
+    let document = |count: usize| {
+        let pattern = "a?".repeat(50);
+        json!({"Statement": {
+            "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": vec![pattern; count],
+        }})
+        .to_string()
+    };
+    assert!(Policy::compile(PolicyKind::Key, &document(20)).is_ok());
+    let why = Policy::compile(PolicyKind::Key, &document(21)).unwrap_err();
+    assert_eq!(why.kind(), PolicyErrorKind::TooMany);
 }
 
 #[test]
@@ -345,9 +332,9 @@ fn an_explanation_names_the_first_element_that_does_not_fit() {
             StatementOutcome::OtherAction,
             StatementOutcome::OtherResource,
             StatementOutcome::OtherAction,
-            StatementOutcome::MatchedByAccount,
-            StatementOutcome::MatchedDirectly,
-            StatementOutcome::MatchedDirectly,
+            StatementOutcome::Matched(Named::Account),
+            StatementOutcome::Matched(Named::Everyone),
+            StatementOutcome::Matched(Named::Principal),
         ]
     );
     let last = traces.last().unwrap();
@@ -356,7 +343,7 @@ fn an_explanation_names_the_first_element_that_does_not_fit() {
     assert_eq!(traces[0].sid, None);
     assert_eq!(
         ask(&policy, &alice, "kms:Encrypt"),
-        Verdict::Denied { statement: 6 }
+        Said::Denied { statement: 6 }
     );
 }
 

@@ -6,8 +6,11 @@
     reason = "a test fails by panicking"
 )]
 
-use keystead_policy::{NoContext, Policy, PolicyErrorKind, PolicyKind, Request, Verdict};
+use keystead_policy::{NoContext, Policy, PolicyErrorKind, PolicyKind, Request};
+mod said;
+
 use keystead_types::{AccountId, FaultKind, Principal};
+use said::Said;
 use serde_json::{Value, json};
 
 const OURS: &str = "111122223333";
@@ -58,16 +61,18 @@ fn policy(effect: &str, element: &str, principal: &Value) -> Result<Policy, Poli
     Policy::compile(PolicyKind::Key, &document.to_string()).map_err(|why| why.kind())
 }
 
-fn ask(policy: &Policy, principal: &Principal, partition: &str) -> Verdict {
-    policy.evaluate(&Request {
-        principal,
-        partition,
-        action: "kms:Encrypt",
-        resource: KEY,
-        resource_account: id(OURS),
-        unique_id: None,
-        context: &NoContext,
-    })
+fn ask(policy: &Policy, principal: &Principal, partition: &str) -> Said {
+    policy
+        .evaluate(&Request {
+            principal,
+            partition,
+            action: "kms:Encrypt",
+            resource: KEY,
+            resource_account: id(OURS),
+            unique_id: None,
+            context: &NoContext,
+        })
+        .into()
 }
 
 /// Every caller of the tables below, with a name to print.
@@ -234,11 +239,11 @@ fn allow_reaches_whom_it_names() {
         let policy = policy("Allow", "Principal", &row.principal).unwrap();
         for (name, caller) in callers() {
             let expected = if row.direct.contains(&name) {
-                Verdict::AllowedDirectly { statement: 0 }
+                Said::AllowedDirectly { statement: 0 }
             } else if row.by_account.contains(&name) {
-                Verdict::AllowedByAccount { statement: 0 }
+                Said::AllowedByAccount { statement: 0 }
             } else {
-                Verdict::NotMatched
+                Said::NotMatched
             };
             let verdict = ask(&policy, &caller, "aws");
             assert_eq!(verdict, expected, "{} for {name}", row.principal);
@@ -252,9 +257,9 @@ fn deny_reaches_whom_it_names_and_everyone_of_a_named_account() {
         let policy = policy("Deny", "Principal", &row.principal).unwrap();
         for (name, caller) in callers() {
             let expected = if row.direct.contains(&name) || row.by_account.contains(&name) {
-                Verdict::Denied { statement: 0 }
+                Said::Denied { statement: 0 }
             } else {
-                Verdict::NotMatched
+                Said::NotMatched
             };
             let verdict = ask(&policy, &caller, "aws");
             assert_eq!(verdict, expected, "{} for {name}", row.principal);
@@ -268,9 +273,9 @@ fn not_principal_denies_all_but_those_named_directly() {
         let policy = policy("Deny", "NotPrincipal", &row.principal).unwrap();
         for (name, caller) in callers() {
             let expected = if row.direct.contains(&name) {
-                Verdict::NotMatched
+                Said::NotMatched
             } else {
-                Verdict::Denied { statement: 0 }
+                Said::Denied { statement: 0 }
             };
             let verdict = ask(&policy, &caller, "aws");
             assert_eq!(verdict, expected, "{} for {name}", row.principal);
@@ -295,10 +300,10 @@ fn the_partition_of_an_arn_must_be_the_requests() {
     let china = named("arn:aws-cn:iam::111122223333:user/alice");
     assert_eq!(
         ask(&china, &caller, "aws-cn"),
-        Verdict::AllowedDirectly { statement: 0 }
+        Said::AllowedDirectly { statement: 0 }
     );
-    assert_eq!(ask(&china, &caller, "aws"), Verdict::NotMatched);
-    assert_eq!(ask(&china, &caller, "aws-c"), Verdict::NotMatched);
+    assert_eq!(ask(&china, &caller, "aws"), Said::NotMatched);
+    assert_eq!(ask(&china, &caller, "aws-c"), Said::NotMatched);
     assert!(china.require_partition("aws-cn").is_ok());
     let why = china.require_partition("aws").unwrap_err();
     assert_eq!(why.kind(), PolicyErrorKind::InvalidPrincipals);
@@ -308,11 +313,11 @@ fn the_partition_of_an_arn_must_be_the_requests() {
     assert!(digits.require_partition("aws-cn").is_ok());
     assert_eq!(
         ask(&digits, &caller, "aws-cn"),
-        Verdict::AllowedByAccount { statement: 0 }
+        Said::AllowedByAccount { statement: 0 }
     );
-    assert_eq!(ask(&digits, &caller, "aws-moon"), Verdict::NotMatched);
+    assert_eq!(ask(&digits, &caller, "aws-moon"), Said::NotMatched);
     let all = policy("Allow", "Principal", &json!("*")).unwrap();
-    assert_eq!(ask(&all, &caller, ""), Verdict::NotMatched);
+    assert_eq!(ask(&all, &caller, ""), Said::NotMatched);
 }
 
 #[test]
