@@ -183,7 +183,7 @@ fn limits_hold() {
     assert_eq!(input::<iam::DeleteUser>(&at_most).user_name, "a");
     malformed::<iam::DeleteUser>(format!("{at_most}&q"));
 
-    let deep = vec!["a"; limits::PARAMETER_DEPTH_MAX].join(".");
+    let deep = ["a"; limits::PARAMETER_DEPTH_MAX].join(".");
     assert!(Form::parse(deep.as_bytes()).is_ok());
     malformed::<iam::DeleteUser>(format!("{deep}.a=1"));
     malformed::<iam::DeleteUser>(format!("a{}=1", ".a".repeat(400_000)));
