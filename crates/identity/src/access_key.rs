@@ -33,12 +33,18 @@ pub fn new_access_key(entropy: &dyn Entropy, secret: &Plaintext) -> Option<Acces
         .chars()
         .chain(random.iter().filter_map(letter))
         .collect();
-    let secret = secret.expose().get(..SECRET_BYTES)?;
-    let secret = Plaintext::new(STANDARD_NO_PAD.encode_to_string(secret).into_bytes());
+    let secret = secret_of(secret)?;
     Some(AccessKey {
         id: id.into(),
         secret,
     })
+}
+
+/// A secret access key of randomness of the HSM process, at least 30 bytes: 40 characters.
+pub(crate) fn secret_of(random: &Plaintext) -> Option<Plaintext> {
+    let bytes = random.expose().get(..SECRET_BYTES)?;
+    let text = STANDARD_NO_PAD.encode_to_string(bytes);
+    Some(Plaintext::new(text.into_bytes()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,153 @@
+//! The directory: every identity of the deployment, in memory.
+
+mod issue;
+mod keys;
+mod load;
+mod lookup;
+mod roots;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use keystead_sigv4::{Credential, Secret};
+use keystead_store::{IdentityPlace, Records, Revision};
+use keystead_types::{AccessKeyId, AccountId, Clock, Entropy, Plaintext, Principal, Region};
+use keystead_wall::Hsm;
+
+use crate::last_use::LastUseCell;
+use crate::session::{Sessions, Vault};
+use crate::{Bearer, DevelopmentDirectory, Draft, Organizations, ServiceCredential, World};
+
+pub use keys::NewAccessKey;
+pub use roots::load_root_credentials;
+
+/// What a [`Directory`] is made of.
+pub struct DirectoryParts {
+    /// The store of identities, which is theirs alone.
+    pub records: Records,
+    /// The HSM process, in which the domain key of `region` is open.
+    pub hsm: Arc<dyn Hsm>,
+    /// The pseudo-Region of the store: [`Region::global`].
+    pub region: Region,
+    /// First field of all ARNs: `aws`; that of the deployment's home Region.
+    pub partition: &'static str,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and nonces.
+    pub entropy: Arc<dyn Entropy>,
+    /// The organisations, of the configuration.
+    pub organizations: Organizations,
+    /// Access keys of root users: [`load_root_credentials`].
+    pub roots: Vec<RootCredential>,
+    /// Registered services, of the configuration.
+    pub services: Vec<ServiceCredential>,
+    /// Whether the well-known credentials of `keystead dev` are known too.
+    pub development: bool,
+}
+
+/// An access key of the root user of an account, opened.
+pub struct RootCredential {
+    /// The account.
+    pub account: AccountId,
+    /// Its id.
+    pub access_key_id: AccessKeyId,
+    /// Its secret, 40 characters.
+    pub secret: Plaintext,
+}
+
+/// An access key of a user.
+#[derive(Clone)]
+pub(crate) struct UserKey {
+    pub(crate) credential: Arc<Credential<Arc<Bearer>>>,
+    pub(crate) active: bool,
+    pub(crate) last_use: Arc<LastUseCell>,
+}
+
+pub(crate) type UserKeys = HashMap<AccessKeyId, UserKey>;
+
+/// What readers see: one consistent state.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) world: Arc<World>,
+    pub(crate) keys: Arc<UserKeys>,
+}
+
+/// What only writers need.
+#[derive(Default)]
+pub(crate) struct Writer {
+    pub(crate) revisions: HashMap<IdentityPlace, Revision>,
+    /// The store may hold something else than the view: read it again before the next change.
+    pub(crate) stale: bool,
+}
+
+/// A credential that never changes while the server runs.
+pub(crate) struct FixedKey {
+    pub(crate) credential: Arc<Credential<Arc<Bearer>>>,
+    pub(crate) last_use: LastUseCell,
+}
+
+/// Every identity of the deployment, in memory. Readers never wait: a change is one swap of an
+/// immutable [`World`], and it happens before the call that changed something returns.
+pub struct Directory {
+    pub(crate) records: Records,
+    pub(crate) hsm: Arc<dyn Hsm>,
+    pub(crate) region: Region,
+    pub(crate) view: ArcSwap<View>,
+    pub(crate) writer: tokio::sync::Mutex<Writer>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    organizations: Organizations,
+    fixed: HashMap<AccessKeyId, FixedKey>,
+    development: Option<DevelopmentDirectory>,
+    sessions: Sessions,
+    vault: Vault,
+}
+
+impl Directory {
+    /// All accounts and identities at this moment: everything that calls had changed which have
+    /// returned.
+    pub fn world(&self) -> Arc<World> {
+        self.view.load().world.clone()
+    }
+
+    /// Begins a change; waits for other changes to end. A draft that is dropped changes nothing.
+    pub async fn draft(&self) -> Draft<'_> {
+        Draft::begin(self).await
+    }
+
+    /// The organisations.
+    pub fn organizations(&self) -> &Organizations {
+        &self.organizations
+    }
+
+    /// The partition of all ARNs: `aws`.
+    pub fn partition(&self) -> &'static str {
+        self.view.load().world.partition()
+    }
+
+    /// Whether a service may act for callers of an account: the one of its own credential.
+    pub fn service_covers(&self, service: &Bearer, account: AccountId) -> bool {
+        let caller = &service.caller;
+        matches!(caller.principal, Principal::Service { .. }) && caller.account == account
+    }
+
+    /// A new unique id for a user, role, group or policy.
+    pub fn new_unique_id(&self, kind: crate::UniqueKind) -> String {
+        crate::new_unique_id(&*self.entropy, kind)
+    }
+
+    /// Sessions kept opened, for metrics.
+    pub fn opened_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+/// A credential that is not a session's.
+pub(crate) fn long_term(bearer: Bearer, secret: String) -> Arc<Credential<Arc<Bearer>>> {
+    Arc::new(Credential {
+        identity: Arc::new(bearer),
+        secret: Secret::new(secret),
+        session: None,
+    })
+}

@@ -1,0 +1,413 @@
+//! How a record comes into a world, and what else changes with it.
+
+use std::sync::Arc;
+
+use keystead_policy::{NamedPolicy, Policy, PolicyKind};
+use keystead_store::records::{
+    GroupRecord, IdentityRecord, PolicyRecord, PolicySet, ProviderRecord, RoleRecord, UserRecord,
+};
+use keystead_store::{IdentityKind, IdentityPlace};
+use keystead_types::AccountId;
+
+use super::held::{
+    BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser, default_version,
+};
+use super::{Account, World};
+use crate::Standing;
+
+/// What a change of a record makes anew beside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ripple {
+    /// The standing of the entity alone.
+    Own,
+    /// The standings of all users and roles of the account.
+    Account,
+    /// Nothing now: a world that is being loaded settles all accounts at its end.
+    Later,
+}
+
+impl World {
+    /// Puts a record in the place of the one with its name.
+    ///
+    /// Errors: a document of it does not compile; nothing has changed then.
+    pub(crate) fn put(&mut self, record: IdentityRecord) -> Result<(), BadDocument> {
+        let ripple = match record {
+            IdentityRecord::Group(_) | IdentityRecord::Policy(_) => Ripple::Account,
+            _ => Ripple::Own,
+        };
+        self.put_with(record, ripple)
+    }
+
+    /// As [`put`](Self::put), while a world is loaded; [`settle`](Self::settle) ends it.
+    pub(crate) fn load(&mut self, record: IdentityRecord) -> Result<(), BadDocument> {
+        self.put_with(record, Ripple::Later)
+    }
+
+    /// Takes the place of another world: what was compiled with its policies is out of date.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        self.policy_epoch = before.policy_epoch + 1;
+    }
+
+    /// Works out all standings.
+    pub(crate) fn settle(&mut self) {
+        let accounts: Vec<AccountId> = self.accounts.keys().copied().collect();
+        accounts
+            .into_iter()
+            .for_each(|account| self.restand(account));
+    }
+
+    fn put_with(&mut self, record: IdentityRecord, ripple: Ripple) -> Result<(), BadDocument> {
+        let place = record.place();
+        let (account, name) = (place.account(), place.name());
+        match record {
+            IdentityRecord::Account(record) => {
+                self.forget_alias(account);
+                if let Some(alias) = &record.alias {
+                    self.aliases.insert(alias.clone(), account);
+                }
+                self.edit(account).record = Some(record);
+            }
+            IdentityRecord::User(record) => {
+                let held = self.user(record)?;
+                self.bind(account, &place, &held.record.unique_id);
+                self.edit(account).users.insert(name.into(), Arc::new(held));
+                self.stand(account, name, IdentityKind::User, ripple);
+            }
+            IdentityRecord::Role(record) => {
+                let held = self.role(record)?;
+                self.bind(account, &place, &held.record.unique_id);
+                self.edit(account).roles.insert(name.into(), Arc::new(held));
+                self.stand(account, name, IdentityKind::Role, ripple);
+            }
+            IdentityRecord::Group(record) => {
+                let held = self.group(record)?;
+                self.edit(account)
+                    .groups
+                    .insert(name.into(), Arc::new(held));
+                self.stand(account, name, IdentityKind::Group, ripple);
+            }
+            IdentityRecord::Policy(record) => {
+                let held = self.policy(record)?;
+                self.policy_epoch += 1;
+                self.edit(account)
+                    .policies
+                    .insert(name.into(), Arc::new(held));
+                self.stand(account, name, IdentityKind::Policy, ripple);
+            }
+            IdentityRecord::Provider(record) => {
+                let held = self.provider(record);
+                self.edit(account)
+                    .providers
+                    .insert(name.into(), Arc::new(held));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a record out.
+    pub(crate) fn remove(&mut self, place: &IdentityPlace) {
+        let (account, name) = (place.account(), place.name());
+        match place.kind() {
+            IdentityKind::Account => {
+                self.forget_alias(account);
+                self.edit(account).record = None;
+            }
+            IdentityKind::User => {
+                if let Some(gone) = self.edit(account).users.remove(name) {
+                    self.unbind(&gone.record.unique_id, place);
+                }
+            }
+            IdentityKind::Role => {
+                if let Some(gone) = self.edit(account).roles.remove(name) {
+                    self.unbind(&gone.record.unique_id, place);
+                }
+            }
+            IdentityKind::Group => {
+                self.edit(account).groups.remove(name);
+                self.restand(account);
+            }
+            IdentityKind::Policy => {
+                self.edit(account).policies.remove(name);
+                self.policy_epoch += 1;
+                self.restand(account);
+            }
+            IdentityKind::Provider => {
+                self.edit(account).providers.remove(name);
+            }
+        }
+        if self.account(account).is_empty() {
+            self.accounts.remove(&account);
+        }
+    }
+
+    fn edit(&mut self, account: AccountId) -> &mut Account {
+        Arc::make_mut(self.accounts.entry(account).or_default())
+    }
+
+    fn forget_alias(&mut self, account: AccountId) {
+        let old = self.account(account).record.as_ref();
+        if let Some(alias) = old.and_then(|record| record.alias.clone()) {
+            self.aliases.remove(&alias);
+        }
+    }
+
+    /// Notes whose a unique id is. A name that had another one before has lost it.
+    fn bind(&mut self, account: AccountId, place: &IdentityPlace, unique_id: &str) {
+        let held = self.account(account);
+        let before = match place.kind() {
+            IdentityKind::User => held
+                .users
+                .get(place.name())
+                .map(|held| &held.record.unique_id),
+            _ => held
+                .roles
+                .get(place.name())
+                .map(|held| &held.record.unique_id),
+        };
+        let before = before.filter(|before| *before != unique_id).cloned();
+        let holders = Arc::make_mut(&mut self.holders);
+        if let Some(before) = before {
+            holders.remove(before.as_str());
+        }
+        holders.insert(
+            unique_id.into(),
+            (account, place.kind(), place.name().into()),
+        );
+    }
+
+    /// Who was given another name first keeps its unique id.
+    fn unbind(&mut self, unique_id: &str, place: &IdentityPlace) {
+        let here = |(account, kind, name): &(AccountId, IdentityKind, Box<str>)| {
+            (*account, *kind, &**name) == (place.account(), place.kind(), place.name())
+        };
+        if self.holders.get(unique_id).is_some_and(here) {
+            Arc::make_mut(&mut self.holders).remove(unique_id);
+        }
+    }
+
+    fn arn(&self, account: AccountId, resource: &str, path: &str, name: &str) -> Arc<str> {
+        let partition = self.partition;
+        format!("arn:{partition}:iam::{account}:{resource}{path}{name}").into()
+    }
+
+    fn user(&self, record: UserRecord) -> Result<HeldUser, BadDocument> {
+        let arn = self.arn(record.account, "user", &record.path, &record.name);
+        let old = self.account(record.account).user(&record.name);
+        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        Ok(HeldUser {
+            path_name: path_name(&record.path, &record.name),
+            inline: inline(&arn, &record.policies, old)?,
+            arn,
+            record,
+            standing: Arc::default(),
+        })
+    }
+
+    fn role(&self, record: RoleRecord) -> Result<HeldRole, BadDocument> {
+        let arn = self.arn(record.account, "role", &record.path, &record.name);
+        let old = self.account(record.account).role(&record.name);
+        let same = |old: &&Arc<HeldRole>| {
+            old.record.trust == record.trust && old.record.trusted_ids == record.trusted_ids
+        };
+        let trust = match old.filter(same) {
+            Some(old) => old.trust.clone(),
+            None => {
+                let (document, bound) = (&record.trust, &record.trusted_ids);
+                let trust = Policy::compile_bound(PolicyKind::Trust, document, bound);
+                Arc::new(trust.map_err(|error| BadDocument {
+                    place: format!("{arn}#trust"),
+                    why: error.to_string(),
+                })?)
+            }
+        };
+        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        Ok(HeldRole {
+            path_name: path_name(&record.path, &record.name),
+            inline: inline(&arn, &record.policies, old)?,
+            trust,
+            arn,
+            record,
+            standing: Arc::default(),
+        })
+    }
+
+    fn group(&self, record: GroupRecord) -> Result<HeldGroup, BadDocument> {
+        let arn = self.arn(record.account, "group", &record.path, &record.name);
+        let old = self.account(record.account).group(&record.name);
+        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        Ok(HeldGroup {
+            inline: inline(&arn, &record.policies, old)?,
+            arn,
+            record,
+        })
+    }
+
+    fn policy(&self, record: PolicyRecord) -> Result<HeldPolicy, BadDocument> {
+        let arn = self.arn(record.account, "policy", &record.path, &record.name);
+        let version = default_version(&record).ok_or_else(|| BadDocument {
+            place: arn.to_string(),
+            why: "it has no default version".to_owned(),
+        })?;
+        let policy = compile(PolicyKind::Identity, &version.document, || arn.to_string())?;
+        Ok(HeldPolicy {
+            policy: NamedPolicy {
+                name: arn.clone(),
+                policy: Arc::new(policy),
+            },
+            arn,
+            record,
+        })
+    }
+
+    fn provider(&self, record: ProviderRecord) -> HeldProvider {
+        let arn = self.arn(record.account, "oidc-provider", "/", &record.url);
+        HeldProvider { arn, record }
+    }
+
+    fn stand(&mut self, account: AccountId, name: &str, kind: IdentityKind, ripple: Ripple) {
+        match ripple {
+            Ripple::Later => {}
+            Ripple::Account => self.restand(account),
+            Ripple::Own => self.stand_one(account, name, kind),
+        }
+    }
+
+    /// Works out the standings of all users and roles of an account.
+    fn restand(&mut self, account: AccountId) {
+        let held = self.account(account);
+        let users = held.users.keys().map(|name| (IdentityKind::User, name));
+        let roles = held.roles.keys().map(|name| (IdentityKind::Role, name));
+        let all: Vec<_> = users
+            .chain(roles)
+            .map(|(kind, name)| (kind, name.clone()))
+            .collect();
+        for (kind, name) in all {
+            self.stand_one(account, &name, kind);
+        }
+    }
+
+    fn stand_one(&mut self, account: AccountId, name: &str, kind: IdentityKind) {
+        let held = self.account(account);
+        match kind {
+            IdentityKind::User => {
+                let Some(standing) = held.users.get(name).map(|user| self.standing_of_user(user))
+                else {
+                    return;
+                };
+                if let Some(user) = self.edit(account).users.get_mut(name) {
+                    Arc::make_mut(user).standing = Arc::new(standing);
+                }
+            }
+            IdentityKind::Role => {
+                let Some(standing) = held.roles.get(name).map(|role| self.standing_of_role(role))
+                else {
+                    return;
+                };
+                if let Some(role) = self.edit(account).roles.get_mut(name) {
+                    Arc::make_mut(role).standing = Arc::new(standing);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn standing_of_user(&self, user: &HeldUser) -> Standing {
+        let mut policies = user.inline.to_vec();
+        self.add_attached(&user.record.policies, &mut policies);
+        let account = self.account(user.record.account);
+        for group in user
+            .record
+            .groups
+            .iter()
+            .filter_map(|name| account.group(name))
+        {
+            policies.extend(group.inline.iter().cloned());
+            self.add_attached(&group.record.policies, &mut policies);
+        }
+        Standing {
+            policies: policies.into(),
+            boundary: self.boundary(user.record.boundary.as_deref()),
+            tags: tags(&user.record.tags),
+        }
+    }
+
+    fn standing_of_role(&self, role: &HeldRole) -> Standing {
+        let mut policies = role.inline.to_vec();
+        self.add_attached(&role.record.policies, &mut policies);
+        Standing {
+            policies: policies.into(),
+            boundary: self.boundary(role.record.boundary.as_deref()),
+            tags: tags(&role.record.tags),
+        }
+    }
+
+    /// A policy cannot be deleted while it is attached. Should one be gone all the same, what it
+    /// denied would be allowed: then everything is denied.
+    fn add_attached(&self, set: &PolicySet, to: &mut Vec<NamedPolicy>) {
+        let found = set.attached.iter().map(|arn| self.managed_or_deny(arn));
+        to.extend(found);
+    }
+
+    /// A policy that denies everything.
+    pub(crate) fn deny_all(&self) -> Arc<Policy> {
+        self.deny_all.clone()
+    }
+
+    /// The managed policy with an ARN; one that is gone denies everything.
+    pub(crate) fn managed_or_deny(&self, arn: &str) -> NamedPolicy {
+        let gone = || NamedPolicy {
+            name: arn.into(),
+            policy: self.deny_all.clone(),
+        };
+        self.managed_policy(arn).unwrap_or_else(gone)
+    }
+
+    fn boundary(&self, arn: Option<&str>) -> Option<NamedPolicy> {
+        arn.map(|arn| self.managed_or_deny(arn))
+    }
+}
+
+fn path_name(path: &str, name: &str) -> Arc<str> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    format!("{path}{name}").into()
+}
+
+fn tags(of: &[(String, String)]) -> Arc<[(Box<str>, Box<str>)]> {
+    let pairs = of.iter();
+    pairs
+        .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+        .collect()
+}
+
+/// Compiles a document of a record.
+pub(crate) fn compile(
+    kind: PolicyKind,
+    document: &str,
+    place: impl FnOnce() -> String,
+) -> Result<Policy, BadDocument> {
+    Policy::compile(kind, document).map_err(|error| BadDocument {
+        place: place(),
+        why: error.to_string(),
+    })
+}
+
+/// The inline policies of an entity; those that did not change stay compiled.
+fn inline(
+    arn: &Arc<str>,
+    set: &PolicySet,
+    old: Option<(&Arc<str>, &PolicySet, &Arc<[NamedPolicy]>)>,
+) -> Result<Arc<[NamedPolicy]>, BadDocument> {
+    let old = old.filter(|(old_arn, _, _)| *old_arn == arn);
+    if let Some((_, _, kept)) = old.filter(|(_, old, _)| old.inline == set.inline) {
+        return Ok(kept.clone());
+    }
+    let one = |policy: &keystead_store::records::InlinePolicy| {
+        let name: Arc<str> = format!("{arn}#{}", policy.name).into();
+        let compiled = compile(PolicyKind::Identity, &policy.document, || name.to_string())?;
+        Ok(NamedPolicy {
+            name,
+            policy: Arc::new(compiled),
+        })
+    };
+    set.inline.iter().map(one).collect()
+}
