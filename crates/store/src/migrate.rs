@@ -93,7 +93,7 @@ async fn index_grantees(backend: &Arc<dyn Backend>) -> Result<(), StoreError> {
             .map(|entry| GrantRecord::decode(&entry.value))
             .collect::<Result<Vec<_>, _>>()?;
         let writes = grants.iter().map(|grant| Write::Put {
-            key: layout::grant_by_grantee(&grant.grantee.digest(), &grant.place()),
+            key: layout::grant_by_grantee(&grant.grantee_digest(), &grant.place()),
             value: Vec::new(),
         });
         let writes: Vec<_> = writes.collect();
@@ -306,9 +306,9 @@ mod tests {
         let mut found = Vec::new();
         for (_, value) in grants_of_version_1() {
             let grant = GrantRecord::decode(&value).unwrap();
-            let digest = grant.grantee.digest();
+            let digest = grant.grantee_digest();
             let records = Records::new(Arc::clone(backend));
-            let page = records.grants_by_grantee(grant.account, grant.key_id, &digest, 10);
+            let page = records.grants_by_grantee(grant.account, grant.key_id, &digest, None, 10);
             found.extend(page.await.unwrap().0.into_iter().map(|one| one.value));
         }
         found

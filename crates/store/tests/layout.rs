@@ -133,8 +133,9 @@ proptest! {
 
         let index = layout::grant_by_grantee(&e, &b);
         prop_assert_eq!(layout::parse_grant_by_grantee(&index), Some(b));
-        let range = layout::grants_by_grantee(a.account, a.key_id, &d);
-        let expected = (a.account, a.key_id, d) == (b.account, b.key_id, e);
+        let range = layout::grants_by_grantee(a.account, a.key_id, &d, after.then_some(&a));
+        let same = (a.account, a.key_id, d) == (b.account, b.key_id, e);
+        let expected = same && (!after || b > a);
         prop_assert_eq!(holds(&range, &index), expected);
         prop_assert_eq!(holds(&layout::grants_all(after.then_some(&a)), &other), !after || b > a);
     }

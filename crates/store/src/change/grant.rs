@@ -30,7 +30,7 @@ impl Draft {
             let entry = layout::grant_by_retiring(digest, &record.place());
             self.write(entry, Some(Vec::new()))?;
         }
-        let entry = layout::grant_by_grantee(&record.grantee.digest(), &record.place());
+        let entry = layout::grant_by_grantee(&record.grantee_digest(), &record.place());
         self.write(entry, Some(Vec::new()))?;
         let owner = [account.as_str(), key_id.as_str()].concat();
         self.create(layout::grant_by_id(&record.grant_id), owner.into_bytes())?;
@@ -59,7 +59,7 @@ impl Draft {
         if let Some(digest) = &record.retiring_digest {
             self.write(layout::grant_by_retiring(digest, &place), None)?;
         }
-        let entry = layout::grant_by_grantee(&record.grantee.digest(), &place);
+        let entry = layout::grant_by_grantee(&record.grantee_digest(), &place);
         self.write(entry, None)?;
         self.write(layout::grant_by_id(&place.grant_id), None)?;
         self.write(layout::grant(&place), None)

@@ -102,11 +102,17 @@ pub fn grants_all(after: Option<&GrantPlace>) -> Range {
     starting_after(prefix(key(Space::Grant, &[])), after.map(grant))
 }
 
-/// The index entries of the grants of a key that one party may use.
-pub fn grants_by_grantee(account: AccountId, key_id: KeyId, digest: &[u8; DIGEST_BYTES]) -> Range {
+/// The index entries of the grants of a key that one party may use, after one of them if given.
+pub fn grants_by_grantee(
+    account: AccountId,
+    key_id: KeyId,
+    digest: &[u8; DIGEST_BYTES],
+    after: Option<&GrantPlace>,
+) -> Range {
     let (account, key_id) = (account.as_str(), key_id.as_str());
     let parts: [&[u8]; 3] = [account.as_bytes(), key_id.as_bytes(), digest];
-    prefix(key(Space::GrantByGrantee, &parts))
+    let all = prefix(key(Space::GrantByGrantee, &parts));
+    starting_after(all, after.map(|place| grant_by_grantee(digest, place)))
 }
 
 /// The grant in the key of an entry of the index by grantee.

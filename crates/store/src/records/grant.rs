@@ -41,6 +41,16 @@ pub struct GrantRecord {
 }
 
 impl GrantRecord {
+    /// What the index by grantee finds it by: of the unique id to which the grantee is bound,
+    /// else of its ARN or name. So a renamed user keeps its grants, and a later user of the same
+    /// name finds none of them.
+    pub fn grantee_digest(&self) -> [u8; 32] {
+        match &self.grantee_id {
+            Some(id) => id_digest(id),
+            None => self.grantee.digest(),
+        }
+    }
+
     /// Which grant it is.
     pub fn place(&self) -> GrantPlace {
         GrantPlace {
@@ -64,14 +74,7 @@ impl GrantParty {
     /// What the indexes find a party's grants by: SHA-256 of a byte for its kind (1 principal, 2
     /// service) and its text. It only keeps entries short; nothing secret is in it.
     pub fn digest(&self) -> [u8; 32] {
-        let mut context = Context::new(&SHA256);
-        context.update(&[self.kind_code()]);
-        context.update(self.text().as_bytes());
-        let mut digest = [0; 32];
-        for (to, from) in digest.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
-        digest
+        digest(self.kind_code(), self.text())
     }
 
     /// Stored number of its kind, stable.
@@ -96,6 +99,23 @@ impl GrantParty {
             _ => None,
         }
     }
+}
+
+/// What the index by grantee finds the grants of a user or role by that are bound to its unique
+/// id: SHA-256 of a byte 3 and the id.
+pub fn id_digest(unique_id: &str) -> [u8; 32] {
+    digest(3, unique_id)
+}
+
+fn digest(kind: u8, text: &str) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(&[kind]);
+    context.update(text.as_bytes());
+    let mut digest = [0; 32];
+    for (to, from) in digest.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    digest
 }
 
 /// The conditions of a grant. Source: KMS model, `GrantConstraints`.

@@ -14,7 +14,7 @@ use std::fmt;
 
 use keystead_types::{AccountId, AliasName, KeyId, Timestamp};
 
-pub use grant::{GrantConstraints, GrantParty, GrantRecord};
+pub use grant::{GrantConstraints, GrantParty, GrantRecord, id_digest};
 pub use identity::{
     AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord,
     PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, Tags, UserRecord,

@@ -157,18 +157,25 @@ impl Records {
     }
 
     /// The grants of a key that name one grantee, in order of their ids, at most `limit`
-    /// (1–10,000), and whether there are more. Costs nothing for grants of others.
+    /// (1–10,000), and whether there are more. When some are removed meanwhile, there may be fewer.
+    /// Costs nothing for grants of others.
     ///
-    /// `digest` is the grantee's [`digest`](crate::records::GrantParty::digest).
+    /// `digest` is their [`grantee_digest`](GrantRecord::grantee_digest).
     pub async fn grants_by_grantee(
         &self,
         account: AccountId,
         key_id: KeyId,
         digest: &[u8; 32],
+        after: Option<GrantId>,
         limit: usize,
     ) -> Result<Page, StoreError> {
         let odd = || misplaced("entry of the index of grants by grantee");
-        let range = layout::grants_by_grantee(account, key_id, digest);
+        let after = after.map(|grant_id| GrantPlace {
+            account,
+            key_id,
+            grant_id,
+        });
+        let range = layout::grants_by_grantee(account, key_id, digest, after.as_ref());
         let page = self.backend.scan(range, limit, true).await?;
         let places = page.entries.iter();
         let places = places
@@ -184,7 +191,7 @@ impl Records {
             // Removed since the index was read.
             let Some(entry) = entry else { continue };
             let grant = decode(&entry, place)?;
-            if grant.value.grantee.digest() != *digest {
+            if grant.value.grantee_digest() != *digest {
                 return Err(odd());
             }
             grants.push(grant);

@@ -110,7 +110,7 @@ impl Model {
             let always = [
                 layout::grant(&grant.place()),
                 layout::grant_by_id(&grant.grant_id),
-                layout::grant_by_grantee(&grant.grantee.digest(), &grant.place()),
+                layout::grant_by_grantee(&grant.grantee_digest(), &grant.place()),
             ];
             always.into_iter().chain(print).chain(digest)
         });
@@ -180,7 +180,7 @@ async fn check(store: &Records, model: &Model) {
         let grantee = crate::records::GrantParty::Service(grantee.into());
         for on in [id(1), id(2)] {
             let digest = grantee.digest();
-            let found = store.grants_by_grantee(account(1), on, &digest, 100);
+            let found = store.grants_by_grantee(account(1), on, &digest, None, 100);
             let (found, more) = found.await.unwrap();
             let mut grants: Vec<_> = model.grants.values().collect();
             grants.retain(|grant| grant.grantee == grantee && grant.key_id == on);
