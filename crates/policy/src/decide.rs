@@ -165,18 +165,51 @@ fn any_of(
 ///
 /// 1. A Deny that applies in any policy denies.
 /// 2. Each level of resource control policies, each level of service control policies and the
-///    endpoint's policy must allow.
+///    endpoint's policy must allow. An absent endpoint policy allows; so does a list without
+///    levels, which is what accounts outside of an organisation and the management account have.
 /// 3. What the resource's policy or a grant gives to a user, a session or a federated user by its
 ///    own ARN, or to a service, is allowed in that principal's account whatever its boundary and
 ///    session policy do not mention. What they give to a role or to everyone is limited by both.
 ///    What they give to the account needs an identity policy too; its root user needs none.
+///    Source: IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
 /// 4. A resource of another account needs an identity policy of the caller's account as well,
-///    but for what a grant gives.
-/// 5. A resource without a policy is a matter of identity policies alone.
+///    but for what a grant gives. Source: IAM User Guide, "Cross-account policy evaluation
+///    logic"; KMS Developer Guide, "Allowing users in other accounts to use a KMS key", "Grants".
+/// 5. A resource without a policy is a matter of identity policies alone, and of its own
+///    account: nobody speaks for strangers there, and there is nothing to make a grant for. The
+///    account's root user needs no policy.
 pub fn decide(case: &Case<'_>, request: &Request<'_>) -> Decision {
     match consider(case, request) {
         Ok(basis) => Decision::Allowed(basis),
         Err(denial) => Decision::Denied(denial),
+    }
+}
+
+/// What the policies of the caller's account say once no Deny applies.
+struct Callers {
+    identity: Option<Place>,
+    boundary: bool,
+    session: bool,
+    root: bool,
+}
+
+impl Callers {
+    /// For what something else allows: whether boundary and session policy do.
+    fn limit(&self, basis: Basis) -> Result<Basis, Denial> {
+        match (self.boundary, self.session) {
+            (false, _) => Err(Denial::Implicit(Kind::Boundary)),
+            (true, false) => Err(Denial::Implicit(Kind::Session)),
+            (true, true) => Ok(basis),
+        }
+    }
+
+    /// Whether the caller's own account allows.
+    fn allow(&self) -> Result<Basis, Denial> {
+        match &self.identity {
+            _ if self.root => self.limit(Basis::Root),
+            Some(place) => self.limit(Basis::Statement(place.clone())),
+            None => Err(Denial::Implicit(Kind::Identity)),
+        }
     }
 }
 
@@ -188,33 +221,25 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
         }
         Ok(all)
     };
-    let one = std::slice::from_ref;
-    // Every explicit Deny first: `?` ends with the first of them.
-    let service_control = levels(case.service_control, Kind::ServiceControl)?;
-    let resource_control = levels(case.resource_control, Kind::ResourceControl)?;
-    let endpoint = match case.endpoint {
-        Some(policy) => any_of(one(policy), request, Kind::Endpoint)?.is_some(),
-        None => true,
-    };
-    let resource = match case.resource.map(|policy| policy.evaluate(request)) {
-        Some(Verdict::Denied { statement }) => {
-            return Err(Denial::Explicit(Place {
-                kind: Kind::Resource,
-                policy: None,
-                statement,
-            }));
+    let one = |policy: Option<&NamedPolicy>, kind| match policy {
+        Some(policy) => {
+            any_of(std::slice::from_ref(policy), request, kind).map(|allow| allow.is_some())
         }
-        Some(Verdict::Allowed { statement, named }) => Some((statement, named)),
-        Some(Verdict::NotMatched) | None => None,
+        None => Ok(true),
     };
-    let identity = any_of(case.identity, request, Kind::Identity)?;
-    let boundary = match case.boundary {
-        Some(policy) => any_of(one(policy), request, Kind::Boundary)?.is_some(),
-        None => true,
-    };
-    let session = match case.session {
-        Some(policies) => any_of(policies, request, Kind::Session)?.is_some(),
-        None => true,
+    // Every explicit Deny first: `?` ends with the first of them.
+    let resource_control = levels(case.resource_control, Kind::ResourceControl)?;
+    let service_control = levels(case.service_control, Kind::ServiceControl)?;
+    let endpoint = one(case.endpoint, Kind::Endpoint)?;
+    let resource = of_resource(case.resource, request)?;
+    let callers = Callers {
+        identity: any_of(case.identity, request, Kind::Identity)?,
+        boundary: one(case.boundary, Kind::Boundary)?,
+        session: match case.session {
+            Some(policies) => any_of(policies, request, Kind::Session)?.is_some(),
+            None => true,
+        },
+        root: matches!(request.principal, Principal::Root { .. }),
     };
     let needed = [
         (resource_control, Kind::ResourceControl),
@@ -224,38 +249,22 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
     if let Some((_, kind)) = needed.into_iter().find(|(allows, _)| !allows) {
         return Err(Denial::Implicit(kind));
     }
-    let within_limits = |basis| match (boundary, session) {
-        (false, _) => Err(Denial::Implicit(Kind::Boundary)),
-        (true, false) => Err(Denial::Implicit(Kind::Session)),
-        (true, true) => Ok(basis),
-    };
-    let root = matches!(request.principal, Principal::Root { .. });
-    let by_identity = || match &identity {
-        _ if root => within_limits(Basis::Root),
-        Some(place) => within_limits(Basis::Statement(place.clone())),
-        None => Err(Denial::Implicit(Kind::Identity)),
-    };
-    if case.resource.is_none() {
-        return by_identity();
-    }
-    let statement = |statement| {
-        Basis::Statement(Place {
-            kind: Kind::Resource,
-            policy: None,
-            statement,
-        })
-    };
     let own = request.principal.account() == Some(request.resource_account);
-    let service = matches!(request.principal, Principal::Service { .. });
+    if case.resource.is_none() {
+        return match (callers.allow(), own) {
+            (Ok(_), false) => Err(Denial::Implicit(Kind::Resource)),
+            (answer, _) => answer,
+        };
+    }
     let mut refusal = Denial::Implicit(Kind::Resource);
-    if let Some((index, named)) = resource {
-        let basis = statement(index);
+    if let Some((basis, named)) = resource {
+        let service = matches!(request.principal, Principal::Service { .. });
         let allowed = match named {
             _ if service => Ok(basis),
-            Named::Account => by_identity().map(|_| basis),
             Named::Principal if own => Ok(basis),
-            Named::Role | Named::Everyone if own => within_limits(basis),
-            Named::Principal | Named::Role | Named::Everyone => by_identity().map(|_| basis),
+            Named::Role | Named::Everyone if own => callers.limit(basis),
+            // The account's identity policies decide, here or across accounts.
+            _ => callers.allow().map(|_| basis),
         };
         match allowed {
             Ok(basis) => return Ok(basis),
@@ -265,7 +274,26 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
     match case.grant {
         Granted::No => Err(refusal),
         Granted::To(Named::Principal) => Ok(Basis::Grant),
-        Granted::To(Named::Role | Named::Everyone) => within_limits(Basis::Grant),
-        Granted::To(Named::Account) => by_identity().map(|_| Basis::Grant),
+        Granted::To(Named::Role | Named::Everyone) => callers.limit(Basis::Grant),
+        Granted::To(Named::Account) => callers.allow().map(|_| Basis::Grant),
+    }
+}
+
+/// What the resource's policy allows, and as whom it names the caller.
+fn of_resource(
+    policy: Option<&Policy>,
+    request: &Request<'_>,
+) -> Result<Option<(Basis, Named)>, Denial> {
+    let place = |statement| Place {
+        kind: Kind::Resource,
+        policy: None,
+        statement,
+    };
+    match policy.map(|policy| policy.evaluate(request)) {
+        Some(Verdict::Denied { statement }) => Err(Denial::Explicit(place(statement))),
+        Some(Verdict::Allowed { statement, named }) => {
+            Ok(Some((Basis::Statement(place(statement)), named)))
+        }
+        Some(Verdict::NotMatched) | None => Ok(None),
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn read_principals(principal: Json) -> Result<Box<[NamedPrincipal]>, 
         let parse: fn(&str) -> Result<NamedPrincipal, PolicyError> = match kind.as_str() {
             "AWS" => NamedPrincipal::parse_aws,
             "Service" => NamedPrincipal::parse_service,
-            "Federated" => NamedPrincipal::parse_federated,
+            "Federated" => |text| Ok(NamedPrincipal::parse_federated(text)),
             "CanonicalUser" => |_| Ok(NamedPrincipal::NoCaller),
             _ => return Err(unknown(&kind)),
         };
@@ -96,9 +96,7 @@ pub(crate) fn read_actions(
         if scope.kind != PolicyKind::Key {
             check_action(action)?;
         }
-        if scope.kind == PolicyKind::Trust
-            && (polarity == Polarity::AllBut || !starts_with_sts(action))
-        {
+        if scope.kind == PolicyKind::Trust && !starts_with_sts(action) {
             let why = "a trust policy has only actions of sts.";
             let text = "AssumeRole policy may only specify STS AssumeRole actions.";
             return Err(PolicyError::grammar(why).says(text));

@@ -270,7 +270,9 @@ pub(crate) fn is_base64(text: &str) -> bool {
         _ => return false,
     };
     let last = data.bytes().last().and_then(value).unwrap_or(0);
-    text.len() % 4 == 0 && data.bytes().all(|b| value(b).is_some()) && last & unused_bits == 0
+    text.len().is_multiple_of(4)
+        && data.bytes().all(|b| value(b).is_some())
+        && last & unused_bits == 0
 }
 
 #[cfg(test)]

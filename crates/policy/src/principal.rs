@@ -181,10 +181,13 @@ impl NamedPrincipal {
 
     fn is_caller(&self, asker: &Asker<'_>) -> bool {
         let is_of = |partition: &Partition, account: &AccountId| asker.is_of(*partition, *account);
-        let is_bound_to = |unique_id: &Option<Box<str>>| {
-            let bound = unique_id.as_deref();
-            bound.is_none() || bound == asker.unique_id
-        };
+        // A bound entry goes by the id alone: whoever was renamed keeps what the policy gives it,
+        // and a new bearer of the name gets nothing.
+        let is_named =
+            |name: &str, unique_id: &Option<Box<str>>, caller: &str| match unique_id.as_deref() {
+                Some(id) => asker.unique_id == Some(id),
+                None => *name == *caller,
+            };
         match (self, asker.principal) {
             (
                 Self::User {
@@ -203,7 +206,7 @@ impl NamedPrincipal {
                     unique_id,
                 },
                 Principal::RoleSession { role: caller, .. },
-            ) => **name == **caller && is_of(partition, account) && is_bound_to(unique_id),
+            ) => is_named(name, unique_id, caller) && is_of(partition, account),
             (
                 Self::FederatedUser {
                     partition,
@@ -363,13 +366,10 @@ impl NamedPrincipal {
         })
     }
 
-    /// Takes a value of the `Federated` member: any text without wildcards.
-    pub(crate) fn parse_federated(text: &str) -> Result<Self, PolicyError> {
-        if text.contains(['*', '?']) {
-            return Err(invalid("an identity provider's name takes no wildcards"));
-        }
+    /// Takes a value of the `Federated` member: any text, compared as it is.
+    pub(crate) fn parse_federated(text: &str) -> Self {
         let provider = text.into();
-        Ok(Self::Federated { provider })
+        Self::Federated { provider }
     }
 
     /// Takes a value of the `Service` member: a lower-case host name.

@@ -161,25 +161,29 @@ fn written(statements: &[Drawn]) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
-/// The second evaluator: prints the caller in every form that may name it, and looks the forms up.
+/// The second evaluator: prints the caller in every form that may name it, with how close that
+/// form is, and looks the forms up.
 mod naive {
     use super::{Drawn, Principal, Said};
 
-    fn names(caller: &Principal) -> Vec<String> {
-        let mut names = vec!["*".to_owned(), caller.arn("aws").to_string()];
-        match caller {
-            Principal::Root { account } => names.push(account.to_string()),
-            Principal::RoleSession { account, role, .. } => {
-                names.push(format!("arn:aws:iam::{account}:role/{role}"));
-            }
-            _ => {}
+    const EVERYONE: usize = 2;
+    const ACCOUNT: usize = 3;
+
+    fn names(caller: &Principal) -> Vec<(String, usize)> {
+        let mut names = vec![
+            (caller.arn("aws").to_string(), 0),
+            ("*".to_owned(), EVERYONE),
+        ];
+        if let Principal::RoleSession { account, role, .. } = caller {
+            names.push((format!("arn:aws:iam::{account}:role/{role}"), 1));
+        }
+        if let Some(account) = caller.account() {
+            let root = matches!(caller, Principal::Root { .. });
+            let rank = if root { 0 } else { ACCOUNT };
+            names.push((account.to_string(), rank));
+            names.push((format!("arn:aws:iam::{account}:root"), rank));
         }
         names
-    }
-
-    fn account_names(caller: &Principal) -> Vec<String> {
-        let names = |account| vec![format!("{account}"), format!("arn:aws:iam::{account}:root")];
-        caller.account().map(names).unwrap_or_default()
     }
 
     fn glob(pattern: &[u8], subject: &[u8]) -> bool {
@@ -204,28 +208,33 @@ mod naive {
         action: &str,
         resource: &str,
     ) -> Said {
-        let mut verdict = Said::NotMatched;
+        let names = names(caller);
+        let mut allowed = Vec::new();
         for (statement, drawn) in statements.iter().enumerate() {
-            let any = |names: &[String]| drawn.entries.iter().any(|(_, one)| names.contains(one));
-            let named = any(&names(caller));
-            let through_account = any(&account_names(caller)) && !drawn.not_principal;
-            let direct = named != drawn.not_principal;
+            let ranks = names
+                .iter()
+                .filter(|(name, _)| drawn.entries.iter().any(|(_, one)| one == name));
+            let rank = ranks.map(|(_, rank)| *rank).min();
+            let rank = match (drawn.not_principal, rank) {
+                (false, rank) => rank,
+                (true, None | Some(ACCOUNT)) => Some(EVERYONE),
+                (true, Some(_)) => None,
+            };
             let lower: Vec<String> = drawn.actions.iter().map(|a| a.to_lowercase()).collect();
             let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-            let fits = (direct || through_account)
-                && listed(&lower, &action.to_lowercase()) != drawn.not_action
+            let fits = listed(&lower, &action.to_lowercase()) != drawn.not_action
                 && listed(&drawn.resources, resource) != drawn.not_resource;
-            verdict = match verdict {
-                _ if !fits => verdict,
-                Said::Denied { .. } => verdict,
-                _ if drawn.deny => Said::Denied { statement },
-                Said::AllowedDirectly { .. } => verdict,
-                _ if direct => Said::AllowedDirectly { statement },
-                Said::AllowedByAccount { .. } => verdict,
-                Said::NotMatched => Said::AllowedByAccount { statement },
-            };
+            match rank {
+                Some(_) if fits && drawn.deny => return Said::Denied { statement },
+                Some(rank) if fits => allowed.push((rank, statement)),
+                _ => {}
+            }
         }
-        verdict
+        match allowed.into_iter().min() {
+            Some((ACCOUNT, statement)) => Said::AllowedByAccount { statement },
+            Some((_, statement)) => Said::AllowedDirectly { statement },
+            None => Said::NotMatched,
+        }
     }
 }
 

@@ -14,9 +14,10 @@ impl From<Verdict> for Said {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Denied { statement } => Self::Denied { statement },
-            Verdict::Allowed { statement, named } if named == Named::Account => {
-                Self::AllowedByAccount { statement }
-            }
+            Verdict::Allowed {
+                statement,
+                named: Named::Account,
+            } => Self::AllowedByAccount { statement },
             Verdict::Allowed { statement, .. } => Self::AllowedDirectly { statement },
             Verdict::NotMatched => Self::NotMatched,
         }
