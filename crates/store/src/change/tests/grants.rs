@@ -225,6 +225,43 @@ fn the_digest_of_a_party_is_sha_256_of_its_kind_and_text() {
     assert_eq!(hex(GrantParty::Principal("arn".into())), principal);
 }
 
+/// The grants of a page, and whether there are more.
+fn ids_of((page, more): (Vec<crate::Versioned<GrantRecord>>, bool)) -> (Vec<GrantId>, bool) {
+    let ids = page.iter().map(|one| one.value.grant_id);
+    (ids.collect(), more)
+}
+
+#[tokio::test]
+async fn a_grant_that_is_bound_to_a_unique_id_is_found_by_it_alone() {
+    let store = store();
+    put_new(&store, key(1)).await;
+    let bound = GrantRecord {
+        grantee_id: Some("AIDA1".into()),
+        ..listed(1, 1)
+    };
+    let other = GrantRecord {
+        grantee_id: Some("AIDA2".into()),
+        ..listed(2, 1)
+    };
+    for record in [bound.clone(), other, listed(3, 1)] {
+        put(&store, record).await;
+    }
+    let (one, named) = (crate::records::id_digest("AIDA1"), bound.grantee.digest());
+    for (digest, expected) in [(one, 1), (named, 3)] {
+        let page = store.grants_by_grantee(account(1), id(1), &digest, None, 10);
+        let expected = vec![grant(expected, 1).grant_id];
+        assert_eq!(ids_of(page.await.unwrap()), (expected, false));
+    }
+    let found = store
+        .grant(account(1), id(1), bound.grant_id)
+        .await
+        .unwrap();
+    let change = remove(&bound, found.unwrap().modified);
+    store.apply(vec![change]).await.unwrap();
+    let page = store.grants_by_grantee(account(1), id(1), &one, None, 10);
+    assert_eq!(ids_of(page.await.unwrap()), (vec![], false));
+}
+
 #[tokio::test]
 async fn the_grants_of_a_grantee_are_found_among_those_of_others() {
     let store = store();
@@ -245,10 +282,8 @@ async fn the_grants_of_a_grantee_are_found_among_those_of_others() {
     }
     let find = async |who: &str, on, limit| {
         let digest = GrantParty::Principal(who.into()).digest();
-        let page = store.grants_by_grantee(account(1), id(on), &digest, limit);
-        let (grants, more) = page.await.unwrap();
-        let ids = grants.iter().map(|one| one.value.grant_id);
-        (ids.collect::<Vec<_>>(), more)
+        let page = store.grants_by_grantee(account(1), id(on), &digest, None, limit);
+        ids_of(page.await.unwrap())
     };
     let ids = |all: &[u16]| {
         all.iter()
@@ -263,9 +298,13 @@ async fn the_grants_of_a_grantee_are_found_among_those_of_others() {
     // A service of the same name is another party.
     let digest = GrantParty::Service("a".into()).digest();
     let page = store
-        .grants_by_grantee(account(1), id(1), &digest, 10)
+        .grants_by_grantee(account(1), id(1), &digest, None, 10)
         .await;
     assert!(page.unwrap().0.is_empty());
+    let digest = GrantParty::Principal("a".into()).digest();
+    let after = Some(grant(1, 1).grant_id);
+    let page = store.grants_by_grantee(account(1), id(1), &digest, after, 10);
+    assert_eq!(ids_of(page.await.unwrap()), (ids(&[3]), false));
     let gone = of("a", 1, 1);
     let found = store.grant(account(1), id(1), gone.grant_id).await.unwrap();
     let change = remove(&gone, found.unwrap().modified);
