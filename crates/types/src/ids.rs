@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
+
 /// Why a text is not the identifier it was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidId(pub &'static str);
@@ -17,36 +19,33 @@ impl std::error::Error for InvalidId {}
 
 /// A 12-digit account number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId([u8; 12]);
+pub struct AccountId(ArrayString<12>);
 
 impl AccountId {
     /// Takes exactly twelve ASCII digits.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let bytes: [u8; 12] = text
-            .as_bytes()
-            .try_into()
-            .map_err(|_| InvalidId("an account id has 12 digits"))?;
-        if bytes.iter().all(u8::is_ascii_digit) {
-            Ok(Self(bytes))
+        const WHY: InvalidId = InvalidId("an account id has 12 digits");
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            ArrayString::from(text).map(Self).map_err(|_| WHY)
         } else {
-            Err(InvalidId("an account id has 12 digits"))
+            Err(WHY)
         }
     }
 
     /// The twelve ASCII digits.
-    pub fn as_bytes(&self) -> &[u8; 12] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The twelve digits.
     pub fn as_str(&self) -> &str {
-        ascii(&self.0)
+        &self.0
     }
 
     /// The number that the digits spell, below 10^12.
     pub fn to_number(self) -> u64 {
         self.0
-            .iter()
+            .bytes()
             .fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
     }
 
@@ -57,7 +56,7 @@ impl AccountId {
             *digit = b'0' + u8::try_from(number % 10).ok()?;
             number /= 10;
         }
-        (number == 0).then_some(Self(digits))
+        (number == 0).then_some(Self(text(&digits)))
     }
 }
 
@@ -98,7 +97,7 @@ impl Region {
 
 /// A key id: a lower-case UUID, or `mrk-` and 32 lower-case hex digits. Always 36 characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId([u8; 36]);
+pub struct KeyId(ArrayString<36>);
 
 impl KeyId {
     /// How the id of a multi-Region key begins.
@@ -112,14 +111,18 @@ impl KeyId {
             || [bytes[8], bytes[13], bytes[18], bytes[23]] == [b'-'; 4];
         // Without branches, so that many digits are looked at together.
         let hex = |b: u8| (b.wrapping_sub(b'0') < 10) | (b.wrapping_sub(b'a') < 6);
-        let digits = Self(bytes).digits();
+        let digits = digits(&bytes);
         let good = framed & digits.into_iter().fold(true, |good, b| good & hex(b));
-        if good { Ok(Self(bytes)) } else { Err(WHY) }
+        if good {
+            ArrayString::from(text).map(Self).map_err(|_| WHY)
+        } else {
+            Err(WHY)
+        }
     }
 
     /// Makes a single-Region key id (UUID version 4) of 16 random bytes.
     pub fn from_random(random: [u8; 16]) -> Self {
-        Self(uuid_v4(random))
+        Self(text(&uuid_v4(random)))
     }
 
     /// Makes a multi-Region key id, `mrk-` and 32 hex digits, of 16 random bytes.
@@ -129,7 +132,7 @@ impl KeyId {
 
     /// The single-Region key id whose 32 digits these bytes are; of any UUID version.
     pub fn single_region_from_bytes(bytes: [u8; 16]) -> Self {
-        Self(uuid(bytes))
+        Self(text(&uuid(bytes)))
     }
 
     /// The multi-Region key id whose 32 digits these bytes are.
@@ -139,13 +142,13 @@ impl KeyId {
         for (place, digit) in id.iter_mut().skip(4).zip(digits.as_flattened()) {
             *place = *digit;
         }
-        Self(id)
+        Self(text(&id))
     }
 
     /// The bytes that the 32 digits spell. Together with [`Self::is_multi_region`] they are the id.
     pub fn to_bytes(&self) -> [u8; 16] {
         // Without branches, so that many digits are taken at once: '0' is 0x30, 'a' is 0x61.
-        let values = self.digits().map(|digit| (digit & 0x0f) + 9 * (digit >> 6));
+        let values = digits(self.as_bytes()).map(|digit| (digit & 0x0f) + 9 * (digit >> 6));
         let mut bytes = [0; 16];
         for (byte, pair) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
             *byte = pair[0] << 4 | pair[1];
@@ -153,40 +156,25 @@ impl KeyId {
         bytes
     }
 
-    /// The 32 places of digits.
-    fn digits(&self) -> [u8; 32] {
-        let mut digits = [0; 32];
-        if self.is_multi_region() {
-            digits.copy_from_slice(&self.0[4..]);
-        } else {
-            digits[..8].copy_from_slice(&self.0[..8]);
-            digits[8..12].copy_from_slice(&self.0[9..13]);
-            digits[12..16].copy_from_slice(&self.0[14..18]);
-            digits[16..20].copy_from_slice(&self.0[19..23]);
-            digits[20..].copy_from_slice(&self.0[24..]);
-        }
-        digits
-    }
-
     /// The 36 ASCII characters of the text form.
-    pub fn as_bytes(&self) -> &[u8; 36] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The text form.
     pub fn as_str(&self) -> &str {
-        ascii(&self.0)
+        &self.0
     }
 
     /// True for `mrk-…`.
     pub fn is_multi_region(&self) -> bool {
-        self.0.starts_with(Self::MULTI_REGION)
+        self.0.as_bytes().starts_with(Self::MULTI_REGION)
     }
 }
 
 /// The id of a request or an audit event: a lower-case UUID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RequestId([u8; 36]);
+pub struct RequestId(ArrayString<36>);
 
 impl RequestId {
     /// Takes a UUID in lower case.
@@ -199,17 +187,17 @@ impl RequestId {
 
     /// Makes a UUID version 4 of 16 random bytes.
     pub fn from_random(random: [u8; 16]) -> Self {
-        Self(uuid_v4(random))
+        Self(text(&uuid_v4(random)))
     }
 
     /// The 36 ASCII characters of the text form.
-    pub fn as_bytes(&self) -> &[u8; 36] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The text form.
     pub fn as_str(&self) -> &str {
-        ascii(&self.0)
+        &self.0
     }
 }
 
@@ -301,6 +289,29 @@ fn uuid(bytes: [u8; 16]) -> [u8; 36] {
     text[19..23].copy_from_slice(&digits[16..20]);
     text[24..].copy_from_slice(&digits[20..]);
     text
+}
+
+/// The 32 places of digits in the text of a key id; zeros for other texts.
+fn digits(id: &[u8]) -> [u8; 32] {
+    let mut digits = [0; 32];
+    let places: &[std::ops::Range<usize>] = match id.starts_with(KeyId::MULTI_REGION) {
+        true => &[4..36],
+        false => &[0..8, 9..13, 14..18, 19..23, 24..36],
+    };
+    let mut rest = digits.as_mut_slice();
+    for place in places {
+        let part = id.get(place.clone()).unwrap_or_default();
+        if let Some((here, behind)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
+            here.copy_from_slice(part);
+            rest = behind;
+        }
+    }
+    digits
+}
+
+/// ASCII characters as a text whose form need not be checked again.
+fn text<const N: usize>(characters: &[u8; N]) -> ArrayString<N> {
+    ArrayString::from_byte_string(characters).unwrap_or_default()
 }
 
 /// The text of bytes that a constructor has shown to be ASCII.
