@@ -1,0 +1,133 @@
+//! Whether the caller may do what an operation asks for.
+//!
+//! Entities of IAM have no policies of their own: the caller's identity policies decide, within
+//! its boundary, its session and its organisation; the root user needs none.
+//! Wording of refusals: IAM User Guide, "Troubleshoot access denied error messages".
+
+use keystead_audit::Entry;
+use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
+use keystead_policy::{Case, Decision, Denial, decide};
+use keystead_types::{Fault, FaultKind};
+
+use crate::asks::{Ask, Asks};
+use crate::context::IamContext;
+use crate::service::{Request, Service};
+
+/// Allows everything that is asked for, or refuses with AWS's text.
+pub(crate) fn allow(
+    service: &Service,
+    request: &Request<'_>,
+    bearer: &Bearer,
+    operation: &str,
+    asks: &Asks,
+    entry: &mut Entry,
+) -> Result<(), Fault> {
+    let directory = service.directory();
+    let account = bearer.caller.account;
+    // Whoever is gone may nothing, and is told what a stranger is told.
+    let standing = directory.standing(bearer).ok_or_else(|| {
+        Fault::new(
+            FaultKind::UnrecognizedClient,
+            "The security token included in the request is invalid",
+        )
+    })?;
+    let membership = directory.membership(account);
+    let asker = Asker {
+        service,
+        request,
+        bearer,
+        standing: &standing,
+        membership: &membership,
+    };
+    for ask in asks.iter() {
+        let own = format!("iam:{operation}");
+        asker.allow(ask.action.unwrap_or(&own), ask, entry)?;
+    }
+    Ok(())
+}
+
+struct Asker<'a> {
+    service: &'a Service,
+    request: &'a Request<'a>,
+    bearer: &'a Bearer,
+    standing: &'a Standing,
+    membership: &'a Membership,
+}
+
+impl Asker<'_> {
+    fn allow(&self, action: &str, ask: &Ask, entry: &mut Entry) -> Result<(), Fault> {
+        let caller = &self.bearer.caller;
+        let account = caller.account;
+        let world = self.service.directory().world();
+        let partition = world.partition();
+        let context = IamContext {
+            global: GlobalContext {
+                bearer: self.bearer,
+                standing: self.standing,
+                membership: self.membership,
+                origin: &self.request.origin,
+                partition,
+                region: self.request.region.as_str(),
+                now: self.service.now(),
+                resource_account: Some(account),
+                resource_membership: Some(self.membership),
+                source_membership: None,
+                resource_tags: Some(&ask.resource_tags),
+                request_tags: Some(&ask.request_tags),
+                tag_keys: ask.tag_keys.as_ref().map(|keys| keys as _),
+            },
+            ask,
+        };
+        let question = keystead_policy::Request {
+            principal: &caller.principal,
+            partition,
+            action,
+            resource: &ask.resource,
+            resource_account: account,
+            unique_id: caller.unique_id.as_deref(),
+            context: &context,
+        };
+        let case = Case {
+            identity: &self.standing.policies,
+            boundary: self.standing.boundary.as_ref(),
+            session: self.bearer.session_policies.as_deref(),
+            service_control: &self.membership.service_control,
+            endpoint: self
+                .request
+                .origin
+                .endpoint
+                .as_ref()
+                .and_then(|endpoint| endpoint.policy.as_ref()),
+            ..Case::default()
+        };
+        match decide(&case, &question) {
+            Decision::Allowed(_) => Ok(()),
+            Decision::Denied(denial) => {
+                let who = caller.principal.arn(partition).to_string();
+                let what = ask.shown.unwrap_or(&ask.resource);
+                let text = refusal(&who, action, what, &denial);
+                Err(Fault::new(FaultKind::AccessDenied, text))
+            }
+        }
+    }
+}
+
+/// AWS's words for a denial.
+pub(crate) fn refusal(who: &str, action: &str, what: &str, denial: &Denial) -> String {
+    let head = format!("User: {who} is not authorized to perform: {action} on resource: {what}");
+    match denial {
+        Denial::Implicit(kind) => {
+            let kind = kind.as_str();
+            format!("{head} because no {kind} allows the {action} action")
+        }
+        Denial::Explicit(place) => {
+            let kind = place.kind.as_str();
+            let article = if kind.starts_with(['a', 'e', 'i', 'o']) {
+                "an"
+            } else {
+                "a"
+            };
+            format!("{head} with an explicit deny in {article} {kind}")
+        }
+    }
+}

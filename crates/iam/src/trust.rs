@@ -1,0 +1,91 @@
+//! Trust policies: who may assume a role.
+
+use keystead_policy::{NamedPrincipal, PolicyKind};
+use keystead_types::{Fault, FaultKind};
+
+use crate::documents;
+use crate::limits::TRUST_POLICY_CHARS;
+use crate::refusals;
+use crate::scene::Scene;
+
+/// Checks a trust policy and binds the users and roles that it names to their unique ids: ARN
+/// and id. A namesake that is made later is not trusted.
+///
+/// Errors: MalformedPolicyDocument, also for a user or role that does not exist; LimitExceeded.
+pub(crate) fn checked(scene: &Scene<'_>, document: &str) -> Result<Vec<(String, String)>, Fault> {
+    let policy = documents::compile(PolicyKind::Trust, document)?;
+    if documents::counted_chars(document) > TRUST_POLICY_CHARS {
+        return Err(refusals::quota("ACLSizePerRole", TRUST_POLICY_CHARS));
+    }
+    let foreign = policy.require_partition(scene.partition);
+    foreign.map_err(|error| Fault::new(FaultKind::MalformedPolicyDocument, error.to_string()))?;
+    let mut bound: Vec<(String, String)> = Vec::new();
+    for (_, entry) in policy.named_principals() {
+        match resolved(scene, entry) {
+            Resolved::Always => {}
+            Resolved::Bound(arn, id) => {
+                if !bound.iter().any(|(known, _)| *known == arn) {
+                    bound.push((arn, id));
+                }
+            }
+            Resolved::Missing(arn) => {
+                return Err(Fault::new(
+                    FaultKind::MalformedPolicyDocument,
+                    format!("Invalid principal in policy: \"AWS\":\"{arn}\""),
+                ));
+            }
+        }
+    }
+    Ok(bound)
+}
+
+/// What an entry of a Principal element names.
+enum Resolved {
+    /// Something that needs no looking up: an account, a service, a provider, everyone.
+    Always,
+    /// A user or role: its ARN and unique id.
+    Bound(String, String),
+    /// A user or role that does not exist.
+    Missing(String),
+}
+
+fn resolved(scene: &Scene<'_>, entry: &NamedPrincipal) -> Resolved {
+    let partition = scene.partition;
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let (arn, id) = match entry {
+        NamedPrincipal::User { account, name, .. } => {
+            let user = scene.world.account(*account).user(&last(name));
+            let user = user.filter(|user| *user.path_name == **name);
+            (
+                format!("arn:{partition}:iam::{account}:user/{name}"),
+                user.map(|user| user.record.unique_id.clone()),
+            )
+        }
+        NamedPrincipal::Role { account, name, .. } => {
+            let role = scene.world.account(*account).role(&last(name));
+            let role = role.filter(|role| *role.path_name == **name);
+            (
+                format!("arn:{partition}:iam::{account}:role/{name}"),
+                role.map(|role| role.record.unique_id.clone()),
+            )
+        }
+        // A session is the role's: it needs the role, whatever the session will be called.
+        NamedPrincipal::RoleSession {
+            account,
+            role,
+            session,
+            ..
+        } => {
+            let held = scene.world.account(*account).role(role);
+            (
+                format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"),
+                held.map(|role| role.record.unique_id.clone()),
+            )
+        }
+        _ => return Resolved::Always,
+    };
+    match id {
+        Some(id) => Resolved::Bound(arn, id),
+        None => Resolved::Missing(arn),
+    }
+}
