@@ -1,24 +1,68 @@
 //! The `Condition` element.
 //!
+//! AWS does not say what a negated operator does with values that cannot be compared (a variable
+//! without a value, a text that is no number): here they hold in a Deny and not in an Allow, as
+//! the engine's documentation promises.
+//!
 //! Source: IAM User Guide, "Condition operators", "Conditions with multiple context keys or
 //! values", "Set operators for multivalued context keys".
 
 use serde_json::Value;
 
 use crate::facts::{Fact, Facts};
-use crate::text::{Wildcards, arn_like, expand, like};
+use crate::text::{Token, Wildcards, arn_like, expand, like};
 use crate::values::{base64, in_range, moment, number};
 
 /// Whether every condition of a block is met.
-pub(crate) fn hold(block: &Value, variables: bool, facts: &Facts) -> bool {
+pub(crate) fn hold(block: &Value, variables: bool, denies: bool, facts: &Facts) -> bool {
     let operators = block.as_object().expect("a block is a map");
     operators.iter().all(|(operator, keys)| {
         let keys = keys.as_object().expect("an operator has a map of keys");
         keys.iter().all(|(key, values)| {
-            let values: Vec<String> = many(values).iter().map(scalar).collect();
-            holds(operator, key, &values, variables, facts)
+            let values: Vec<String> = many(values).into_iter().map(scalar).collect();
+            holds(operator, key, &values, (variables, denies), facts)
         })
     })
+}
+
+/// How a value compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    Like,
+    Unlike,
+    /// They cannot be compared.
+    Unknown,
+}
+
+impl Likeness {
+    pub(crate) fn of(like: Option<bool>) -> Self {
+        match like {
+            Some(true) => Self::Like,
+            Some(false) => Self::Unlike,
+            None => Self::Unknown,
+        }
+    }
+
+    /// Of a list.
+    pub(crate) fn any(all: &[Self]) -> Self {
+        if all.contains(&Self::Like) {
+            Self::Like
+        } else if all.contains(&Self::Unknown) {
+            Self::Unknown
+        } else {
+            Self::Unlike
+        }
+    }
+
+    /// Whether what is asked of it holds in a statement of that effect.
+    pub(crate) fn holds(self, negated: bool, denies: bool) -> bool {
+        match (self, negated) {
+            (Self::Like, negated) => !negated,
+            (Self::Unlike, negated) => negated,
+            (Self::Unknown, false) => false,
+            (Self::Unknown, true) => denies,
+        }
+    }
 }
 
 /// Each condition of a document with how it comes out, for the census: `StringLike true`.
@@ -29,8 +73,9 @@ pub(crate) fn each(document: &Value, facts: &Facts) -> Vec<String> {
         let block = statement.get("Condition").and_then(Value::as_object);
         for (operator, keys) in block.into_iter().flatten() {
             for (key, values) in keys.as_object().expect("a map") {
-                let values: Vec<String> = many(values).iter().map(scalar).collect();
-                let met = holds(operator, key, &values, variables, facts);
+                let values: Vec<String> = many(values).into_iter().map(scalar).collect();
+                let denies = statement["Effect"] == "Deny";
+                let met = holds(operator, key, &values, (variables, denies), facts);
                 let (set, rest) = operator.split_once(':').unwrap_or(("one", operator));
                 let base = rest.strip_suffix("IfExists").unwrap_or(rest);
                 all.push(format!("{base} {met}"));
@@ -45,10 +90,10 @@ pub(crate) fn each(document: &Value, facts: &Facts) -> Vec<String> {
 }
 
 /// One value or a list of them.
-pub(crate) fn many(value: &Value) -> Vec<Value> {
+pub(crate) fn many(value: &Value) -> Vec<&Value> {
     match value {
-        Value::Array(list) => list.clone(),
-        one => vec![one.clone()],
+        Value::Array(list) => list.iter().collect(),
+        one => vec![one],
     }
 }
 
@@ -66,7 +111,13 @@ enum Set {
     Any,
 }
 
-fn holds(operator: &str, key: &str, values: &[String], variables: bool, facts: &Facts) -> bool {
+fn holds(
+    operator: &str,
+    key: &str,
+    values: &[String],
+    (variables, denies): (bool, bool),
+    facts: &Facts,
+) -> bool {
     let (set, operator) = if let Some(rest) = operator.strip_prefix("ForAllValues:") {
         (Set::All, rest)
     } else if let Some(rest) = operator.strip_prefix("ForAnyValue:") {
@@ -96,9 +147,9 @@ fn holds(operator: &str, key: &str, values: &[String], variables: bool, facts: &
             };
     }
     let satisfied = |fact: &Fact| {
-        let mut values = values.iter();
-        let matched = values.any(|value| matches(positive, fact, value, variables, facts));
-        matched != negated
+        let one = |value: &String| Likeness::of(matches(positive, fact, value, variables, facts));
+        let all: Vec<Likeness> = values.iter().map(one).collect();
+        Likeness::any(&all).holds(negated, denies)
     };
     match set {
         Set::All => given.iter().all(satisfied),
@@ -122,65 +173,77 @@ fn positive(operator: &str) -> (&str, bool) {
     }
 }
 
-fn matches(operator: &str, fact: &Fact, value: &str, variables: bool, facts: &Facts) -> bool {
+/// Whether a value of the request is what a value of the policy says; `None` when they cannot be
+/// compared.
+fn matches(
+    operator: &str,
+    fact: &Fact,
+    value: &str,
+    variables: bool,
+    facts: &Facts,
+) -> Option<bool> {
     let tokens = |wildcards| expand(value, variables, wildcards, facts);
     let text = fact.text();
     match operator {
-        "StringEquals" => tokens(Wildcards::No).is_some_and(|tokens| like(&tokens, &text)),
+        "StringEquals" => Some(like(&tokens(Wildcards::No)?, &text)),
         "StringEqualsIgnoreCase" => {
             // Lower both sides; the wildcards of the policy are characters here.
             let lower = |token| match token {
-                crate::text::Token::Char(c) => crate::text::Token::Char(c.to_ascii_lowercase()),
+                Token::Char(c) => Token::Char(c.to_ascii_lowercase()),
                 other => other,
             };
-            let tokens = tokens(Wildcards::No);
-            tokens.is_some_and(|tokens| {
-                let tokens: Vec<_> = tokens.into_iter().map(lower).collect();
-                like(&tokens, &text.to_ascii_lowercase())
-            })
+            let tokens: Vec<Token> = tokens(Wildcards::No)?.into_iter().map(lower).collect();
+            Some(like(&tokens, &text.to_ascii_lowercase()))
         }
-        "StringLike" => tokens(Wildcards::Yes).is_some_and(|tokens| like(&tokens, &text)),
-        "ArnLike" => tokens(Wildcards::Yes).is_some_and(|tokens| arn_like(&tokens, &text)),
+        "StringLike" => Some(like(&tokens(Wildcards::Yes)?, &text)),
+        // What is no ARN is unlike every ARN, whatever the pattern turns out to be.
+        "ArnLike" if text.split(':').count() < 6 => Some(false),
+        "ArnLike" => Some(arn_like(&tokens(Wildcards::Yes)?, &text)),
         "Bool" => match fact {
-            Fact::Flag(_) | Fact::Text(_) => text.eq_ignore_ascii_case(value),
-            _ => false,
+            Fact::Flag(_) | Fact::Text(_) => Some(text.eq_ignore_ascii_case(value)),
+            _ => None,
         },
-        "BinaryEquals" => base64(value).is_some_and(|bytes| base64(&text) == Some(bytes)),
-        "IpAddress" => {
-            let address = text.parse().ok();
-            address.is_some_and(|address| in_range(address, value) == Some(true))
-        }
-        _ => {
-            let (read, how): (fn(&str) -> Option<i128>, &str) =
-                if let Some(how) = operator.strip_prefix("Numeric") {
-                    (number, how)
-                } else if let Some(how) = operator.strip_prefix("Date") {
-                    (|text| moment(text).map(i128::from), how)
-                } else {
-                    panic!("unknown operator {operator}")
-                };
-            let date = operator.starts_with("Date");
-            let left = match fact {
-                Fact::Moment(millis) if date => Some(i128::from(*millis)),
-                // In seconds, as the guide's example of kms:ValidTo has it; in millionths here.
-                Fact::Moment(millis) => Some(i128::from(*millis) * 1000),
-                Fact::Number(seconds) if date => Some(i128::from(*seconds) * 1000),
-                Fact::Number(_) | Fact::Text(_) => read(&text),
-                Fact::Flag(_) | Fact::Address(_) => None,
-            };
-            let (Some(left), Some(right)) = (left, read(value)) else {
-                return false;
-            };
-            match how {
-                "Equals" => left == right,
-                "LessThan" => left < right,
-                "LessThanEquals" => left <= right,
-                "GreaterThan" => left > right,
-                "GreaterThanEquals" => left >= right,
-                _ => panic!("unknown operator {operator}"),
-            }
-        }
+        "BinaryEquals" => Some(base64(&text)? == base64(value)?),
+        "IpAddress" => in_range(text.parse().ok()?, value),
+        _ => compared(operator, fact, value),
     }
+}
+
+/// Numbers and dates.
+fn compared(operator: &str, fact: &Fact, value: &str) -> Option<bool> {
+    let (date, how) = match (
+        operator.strip_prefix("Date"),
+        operator.strip_prefix("Numeric"),
+    ) {
+        (Some(how), _) => (true, how),
+        (_, Some(how)) => (false, how),
+        _ => panic!("unknown operator {operator}"),
+    };
+    // Numbers in millionths, dates in milliseconds.
+    let read = |text: &str| {
+        if date {
+            moment(text).map(i128::from)
+        } else {
+            number(text)
+        }
+    };
+    let left = match fact {
+        Fact::Moment(millis) if date => i128::from(*millis),
+        // In seconds, as the guide's example of kms:ValidTo has it.
+        Fact::Moment(millis) => i128::from(*millis) * 1000,
+        Fact::Number(seconds) if date => i128::from(*seconds) * 1000,
+        Fact::Number(_) | Fact::Text(_) => read(&fact.text())?,
+        Fact::Flag(_) | Fact::Address(_) => return None,
+    };
+    let right = read(value)?;
+    Some(match how {
+        "Equals" => left == right,
+        "LessThan" => left < right,
+        "LessThanEquals" => left <= right,
+        "GreaterThan" => left > right,
+        "GreaterThanEquals" => left >= right,
+        _ => panic!("unknown operator {operator}"),
+    })
 }
 
 #[test]
@@ -195,6 +258,7 @@ fn missing_keys_and_sets() {
         hold(
             &serde_json::json!({ operator: { key: value } }),
             true,
+            false,
             &facts,
         )
     };

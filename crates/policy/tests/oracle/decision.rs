@@ -6,19 +6,59 @@
 use keystead_policy::{Granted, Kind, Named, Verdict};
 use keystead_types::Principal;
 
-use crate::document::{Document, Question, verdict};
+use crate::document::{Document, Question};
 
-/// Everything that takes part. Names are made of the kind and the place in the list.
+/// One of something for every document that takes part.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct World {
-    pub(crate) resource: Option<Document>,
-    pub(crate) identity: Vec<Document>,
-    pub(crate) boundary: Option<Document>,
-    pub(crate) session: Option<Vec<Document>>,
-    pub(crate) service_control: Vec<Vec<Document>>,
-    pub(crate) resource_control: Vec<Vec<Document>>,
-    pub(crate) endpoint: Option<Document>,
+pub(crate) struct Parts<T> {
+    pub(crate) resource: Option<T>,
+    pub(crate) identity: Vec<T>,
+    pub(crate) boundary: Option<T>,
+    pub(crate) session: Option<Vec<T>>,
+    pub(crate) service_control: Vec<Vec<T>>,
+    pub(crate) resource_control: Vec<Vec<T>>,
+    pub(crate) endpoint: Option<T>,
     pub(crate) granted: Granted,
+}
+
+/// The documents themselves.
+pub(crate) type World = Parts<Document>;
+
+impl<T> Parts<T> {
+    /// Something else for each document.
+    pub(crate) fn map<U>(&self, of: impl Fn(&T) -> U) -> Parts<U> {
+        let list = |all: &Vec<T>| -> Vec<U> { all.iter().map(&of).collect() };
+        Parts {
+            resource: self.resource.as_ref().map(&of),
+            identity: list(&self.identity),
+            boundary: self.boundary.as_ref().map(&of),
+            session: self.session.as_ref().map(list),
+            service_control: self.service_control.iter().map(list).collect(),
+            resource_control: self.resource_control.iter().map(list).collect(),
+            endpoint: self.endpoint.as_ref().map(&of),
+            granted: self.granted,
+        }
+    }
+
+    /// All of them in a row: kind, place among its kind, what there is of it.
+    pub(crate) fn row(&self) -> Vec<(Kind, usize, &T)> {
+        fn number<'a, T: 'a>(
+            kind: Kind,
+            all: impl Iterator<Item = &'a T>,
+        ) -> impl Iterator<Item = (Kind, usize, &'a T)> {
+            all.enumerate().map(move |(at, one)| (kind, at, one))
+        }
+        let mut row: Vec<_> = number(Kind::Resource, self.resource.iter()).collect();
+        row.extend(number(Kind::Identity, self.identity.iter()));
+        row.extend(number(Kind::Boundary, self.boundary.iter()));
+        row.extend(number(Kind::Session, self.session.iter().flatten()));
+        let levels = self.service_control.iter().flatten();
+        row.extend(number(Kind::ServiceControl, levels));
+        let levels = self.resource_control.iter().flatten();
+        row.extend(number(Kind::ResourceControl, levels));
+        row.extend(number(Kind::Endpoint, self.endpoint.iter()));
+        row
+    }
 }
 
 /// A statement that decides: kind, the policy's place among its kind, the statement.
@@ -34,67 +74,33 @@ pub(crate) enum Answer {
     Implicit(Vec<Kind>),
 }
 
-/// Every policy in a row: kind, place among its kind, document.
-pub(crate) fn row(world: &World) -> Vec<(Kind, usize, &Document)> {
-    fn number<'a>(
-        kind: Kind,
-        documents: impl Iterator<Item = &'a Document>,
-    ) -> Vec<(Kind, usize, &'a Document)> {
-        let numbered = documents.enumerate();
-        numbered.map(|(at, one)| (kind, at, one)).collect()
-    }
-    let mut row = number(Kind::Resource, world.resource.iter());
-    row.extend(number(Kind::Identity, world.identity.iter()));
-    row.extend(number(Kind::Boundary, world.boundary.iter()));
-    row.extend(number(Kind::Session, world.session.iter().flatten()));
-    row.extend(number(
-        Kind::ServiceControl,
-        world.service_control.iter().flatten(),
-    ));
-    row.extend(number(
-        Kind::ResourceControl,
-        world.resource_control.iter().flatten(),
-    ));
-    row.extend(number(Kind::Endpoint, world.endpoint.iter()));
-    row
+fn ok(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Allowed { .. })
 }
 
-fn allows(document: &Document, question: &Question) -> Option<Named> {
-    match verdict(document, question) {
-        Verdict::Allowed { named, .. } => Some(named),
-        _ => None,
-    }
-}
-
-/// Decides.
-pub(crate) fn decide(world: &World, question: &Question) -> Answer {
-    let denies = |(kind, at, document): &(Kind, usize, &Document)| match verdict(document, question)
-    {
-        Verdict::Denied { statement } => Some((*kind, *at, statement)),
+/// Decides on what each document says by itself.
+pub(crate) fn decide(said: &Parts<Verdict>, question: &Question) -> Answer {
+    let denies = |(kind, at, verdict): &(Kind, usize, &Verdict)| match verdict {
+        Verdict::Denied { statement } => Some((*kind, *at, *statement)),
         _ => None,
     };
-    let explicit: Vec<Seat> = row(world).iter().filter_map(denies).collect();
+    let explicit: Vec<Seat> = said.row().iter().filter_map(denies).collect();
     if !explicit.is_empty() {
         return Answer::Explicit(explicit);
     }
     let mut missing = Vec::new();
-    let ok = |document: &Document| allows(document, question).is_some();
-    let all_levels = |levels: &[Vec<Document>]| levels.iter().all(|level| level.iter().any(ok));
-    if !all_levels(&world.resource_control) {
+    let all_levels = |levels: &[Vec<Verdict>]| levels.iter().all(|level| level.iter().any(ok));
+    if !all_levels(&said.resource_control) {
         missing.push(Kind::ResourceControl);
     }
-    if !all_levels(&world.service_control) {
+    if !all_levels(&said.service_control) {
         missing.push(Kind::ServiceControl);
     }
-    if world
-        .endpoint
-        .as_ref()
-        .is_some_and(|document| !ok(document))
-    {
+    if said.endpoint.as_ref().is_some_and(|verdict| !ok(verdict)) {
         missing.push(Kind::Endpoint);
     }
     // A guardrail that does not allow is a reason by itself; so is what follows.
-    let (permitted, reasons) = permitted(world, question);
+    let (permitted, reasons) = permitted(said, question);
     if permitted && missing.is_empty() {
         return Answer::Allowed;
     }
@@ -103,17 +109,13 @@ pub(crate) fn decide(world: &World, question: &Question) -> Answer {
 }
 
 /// Whether somebody gives the permission, guardrails aside; else which kinds withhold it.
-fn permitted(world: &World, question: &Question) -> (bool, Vec<Kind>) {
-    let ok = |document: &Document| allows(document, question).is_some();
+fn permitted(said: &Parts<Verdict>, question: &Question) -> (bool, Vec<Kind>) {
     let root = matches!(question.asker.principal, Principal::Root { .. });
     let account = question.asker.principal.account();
     let home = account.is_none_or(|own| own.as_str() == question.resource_account);
-    let boundary = world.boundary.as_ref().is_none_or(ok);
-    let session = world
-        .session
-        .as_ref()
-        .is_none_or(|list| list.iter().any(ok));
-    let identity = root || world.identity.iter().any(ok);
+    let boundary = said.boundary.as_ref().is_none_or(ok);
+    let session = said.session.as_ref().is_none_or(|list| list.iter().any(ok));
+    let identity = root || said.identity.iter().any(ok);
     let mut limits = Vec::new();
     if !boundary {
         limits.push(Kind::Boundary);
@@ -125,7 +127,7 @@ fn permitted(world: &World, question: &Question) -> (bool, Vec<Kind>) {
     if !identity {
         own_side.push(Kind::Identity);
     }
-    let Some(resource) = &world.resource else {
+    let Some(resource) = &said.resource else {
         // Without a policy on the resource nothing speaks for callers of other accounts.
         if account.is_none() || !home {
             own_side.push(Kind::Resource);
@@ -133,8 +135,11 @@ fn permitted(world: &World, question: &Question) -> (bool, Vec<Kind>) {
         }
         return (own_side.is_empty(), own_side);
     };
-    let given = allows(resource, question);
-    let granted = match world.granted {
+    let given = match resource {
+        Verdict::Allowed { named, .. } => Some(*named),
+        _ => None,
+    };
+    let granted = match said.granted {
         Granted::To(named) => Some(named),
         Granted::No => None,
     };

@@ -7,7 +7,7 @@ use keystead_policy::Verdict;
 use serde_json::Value;
 
 use crate::conditions;
-use crate::decision::{Answer, World, row};
+use crate::decision::{Answer, World};
 use crate::document::{Document, Question, applies, verdict};
 use crate::engine::{Engine, compare};
 use crate::generate::world;
@@ -17,7 +17,7 @@ use crate::vocabulary::Dice;
 /// Requests for each set of documents: the one that they were made for, and its neighbours.
 const REQUESTS_PER_WORLD: usize = 5;
 /// Of so many sets of documents one is counted and compared statement by statement.
-const CENSUS_EVERY: usize = 8;
+const CENSUS_EVERY: usize = 4;
 
 /// How often what was seen.
 pub(crate) type Census = BTreeMap<String, usize>;
@@ -82,7 +82,7 @@ fn fail(seed: u64, at: usize, mut world: World, mut question: Question) -> ! {
         }
     }
     let _ = std::panic::take_hook();
-    let documents = row(&world);
+    let documents = world.row();
     let show = |(kind, at, document): &(_, usize, &Document)| {
         format!(
             "{kind:?} {at} {:?} {} {:?}\n",
@@ -129,7 +129,7 @@ fn smaller(world: &World, question: &Question) -> Vec<(World, Question)> {
     for at in 0..question.facts.0.len() {
         with(&|_, question| drop(question.facts.0.remove(at)));
     }
-    for place in 0..row(world).len() {
+    for place in 0..world.row().len() {
         let now = documents(&mut world.clone())[place].json.clone();
         for json in less(&now) {
             with(&|world, _| documents(world)[place].json = json.clone());
@@ -218,7 +218,7 @@ fn count_answer(census: &mut Census, answer: &Answer) {
 }
 
 fn count_documents(census: &mut Census, world: &World, asked: &[Question]) {
-    for (_, _, document) in row(world) {
+    for (_, _, document) in world.row() {
         for question in asked {
             match verdict(document, question) {
                 Verdict::Denied { .. } => count(census, "verdict Denied".to_owned()),

@@ -3,7 +3,7 @@
 use keystead_policy::{Named, PolicyKind, Verdict};
 use serde_json::Value;
 
-use crate::conditions::{hold, many};
+use crate::conditions::{Likeness, hold, many};
 use crate::facts::Facts;
 use crate::principals::{Asker, named};
 use crate::text::{Wildcards, expand, like, plain};
@@ -31,18 +31,20 @@ pub(crate) struct Question {
 pub(crate) fn applies(document: &Document, question: &Question) -> Vec<(bool, Option<Named>)> {
     let variables = document.json.get("Version") == Some(&Value::from("2012-10-17"));
     let statements = many(&document.json["Statement"]);
-    let one = |statement: &Value| {
-        let denies = statement["Effect"] == "Deny";
+    let one = |statement: &&Value| {
         let fits = action_fits(statement, question)
             && resource_fits(document.kind, statement, variables, question)
             && conditions_hold(statement, variables, question);
-        let named = named(
-            document.kind,
-            statement,
-            &document.bindings,
-            &question.asker,
-        );
-        (denies, named.filter(|_| fits))
+        let named = || {
+            named(
+                document.kind,
+                statement,
+                &document.bindings,
+                &question.asker,
+            )
+        };
+        let denies = statement["Effect"] == "Deny";
+        (denies, if fits { named() } else { None })
     };
     statements.iter().map(one).collect()
 }
@@ -71,19 +73,19 @@ pub(crate) fn verdict(document: &Document, question: &Question) -> Verdict {
 
 /// Whether one of a list fits, or none of the list after `Not`. A statement that has neither is
 /// dead.
-fn selected(statement: &Value, element: &str, fits: impl Fn(&str) -> bool) -> bool {
+fn selected(statement: &Value, element: &str, fits: impl Fn(&str) -> Option<bool>) -> bool {
     let any = |values: &Value| {
-        let values = many(values);
-        values
-            .iter()
-            .any(|value| fits(value.as_str().expect("a text")))
+        let one = |value: &Value| Likeness::of(fits(value.as_str().expect("a text")));
+        let all: Vec<Likeness> = many(values).into_iter().map(one).collect();
+        Likeness::any(&all)
     };
+    let denies = statement["Effect"] == "Deny";
     match (
         statement.get(element),
         statement.get(format!("Not{element}")),
     ) {
-        (Some(values), None) => any(values),
-        (None, Some(values)) => !any(values),
+        (Some(values), None) => any(values).holds(false, denies),
+        (None, Some(values)) => any(values).holds(true, denies),
         (None, None) => false,
         (Some(_), Some(_)) => panic!("{element} twice"),
     }
@@ -92,10 +94,8 @@ fn selected(statement: &Value, element: &str, fits: impl Fn(&str) -> bool) -> bo
 fn action_fits(statement: &Value, question: &Question) -> bool {
     let action = question.action.to_ascii_lowercase();
     selected(statement, "Action", |pattern| {
-        like(
-            &plain(&pattern.to_ascii_lowercase(), Wildcards::Yes),
-            &action,
-        )
+        let pattern = plain(&pattern.to_ascii_lowercase(), Wildcards::Yes);
+        Some(like(&pattern, &action))
     })
 }
 
@@ -110,14 +110,15 @@ fn resource_fits(
         return true;
     }
     selected(statement, "Resource", |pattern| {
-        let tokens = expand(pattern, variables, Wildcards::Yes, &question.facts);
-        tokens.is_some_and(|tokens| like(&tokens, &question.resource))
+        let tokens = expand(pattern, variables, Wildcards::Yes, &question.facts)?;
+        Some(like(&tokens, &question.resource))
     })
 }
 
 fn conditions_hold(statement: &Value, variables: bool, question: &Question) -> bool {
+    let denies = statement["Effect"] == "Deny";
     match statement.get("Condition") {
-        Some(block) => hold(block, variables, &question.facts),
+        Some(block) => hold(block, variables, denies, &question.facts),
         None => true,
     }
 }

@@ -8,10 +8,10 @@ use keystead_policy::{
 };
 use keystead_types::AccountId;
 
-use crate::decision::{self, Answer, Seat, World, row};
+use crate::decision::{self, Answer, Seat, World};
 use crate::document::{Document, Question, applies, verdict};
 
-/// The documents of a world, compiled, in the order of [`row`].
+/// The documents of a world, compiled, in the order of [`World::row`].
 pub(crate) struct Engine {
     resource: Option<Policy>,
     identity: Vec<NamedPolicy>,
@@ -123,9 +123,11 @@ pub(crate) fn compare(
     statements_too: bool,
 ) -> Result<Answer, String> {
     let request = request(question);
-    for ((kind, at, document), policy) in row(world).into_iter().zip(engine.policies()) {
-        let (ours, theirs) = (verdict(document, question), policy.evaluate(&request));
-        if ours != theirs {
+    let said = world.map(|document| verdict(document, question));
+    let rows = said.row().into_iter().zip(world.row());
+    for (((kind, at, ours), (_, _, document)), policy) in rows.zip(engine.policies()) {
+        let theirs = policy.evaluate(&request);
+        if *ours != theirs {
             return Err(format!("{kind:?} {at}: oracle {ours:?}, engine {theirs:?}"));
         }
         if statements_too {
@@ -133,7 +135,7 @@ pub(crate) fn compare(
                 .map_err(|error| format!("{kind:?} {at}: {error}"))?;
         }
     }
-    let ours = decision::decide(world, question);
+    let ours = decision::decide(&said, question);
     let theirs = decide(&engine.case(), &request);
     let same = match (&theirs, &ours) {
         (Decision::Allowed(basis), Answer::Allowed) => well_founded(basis, world, question),
@@ -195,7 +197,7 @@ fn well_founded(basis: &Basis, world: &World, question: &Question) -> bool {
                 .as_ref()
                 .map_or(0, |name| name.parse().unwrap());
             let given = [Kind::Resource, Kind::Identity].contains(&place.kind);
-            let row = row(world);
+            let row = world.row();
             let mut found = row
                 .iter()
                 .filter(|(kind, seat, _)| (*kind, *seat) == (place.kind, at));

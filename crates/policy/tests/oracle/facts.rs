@@ -57,9 +57,8 @@ impl Facts {
 
     /// The entry of a key, whose name has no case.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
-        let name = name.to_ascii_lowercase();
         let mut entries = self.0.iter();
-        entries.find(|entry| entry.name.to_ascii_lowercase() == name)
+        entries.find(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
     /// The value of a key that can only have one.

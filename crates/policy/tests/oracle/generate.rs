@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::decision::World;
 use crate::document::{Document, Question};
-use crate::requests::{Area, unique_id};
+use crate::requests::{Area, has_policies, unique_id};
 use crate::situations::condition;
 use crate::vocabulary::{
     ACCOUNTS, ACTION_PATTERNS, Dice, PARTITIONS, RESOURCE_PATTERNS, ROLES, SERVICES, SESSIONS,
@@ -33,17 +33,17 @@ pub(crate) fn world(dice: &mut Dice, area: Area, target: &Question) -> World {
         Area::Key => make(PolicyKind::Key, Bent::Grants),
         Area::Role => make(PolicyKind::Trust, Bent::Grants),
     };
-    // Root users, federated users' own policies and services have less around them.
+    // Root users and services have no policies of their own.
     let principal = &target.asker.principal;
-    let root = matches!(principal, Principal::Root { .. });
+    let own = has_policies(&target.asker);
     let service = matches!(principal, Principal::Service { .. });
-    let some = |dice: &mut Dice, percent: usize| dice.chance(percent) && !root && !service;
+    let some = |dice: &mut Dice, percent: usize| dice.chance(percent) && own;
     let list = |dice: &mut Dice, count: usize, kind, bent| -> Vec<Document> {
         (0..count)
             .map(|_| document(dice, kind, bent, area, target))
             .collect()
     };
-    let identities = if root || service { 0 } else { dice.below(3) };
+    let identities = if own { dice.below(3) } else { 0 };
     let identity = list(dice, identities, PolicyKind::Identity, Bent::Grants);
     let boundary = some(dice, 25).then(|| {
         let bent = if dice.chance(50) {
@@ -117,7 +117,7 @@ fn grantee(dice: &mut Dice, principal: &Principal) -> Named {
 /// A guardrail: mostly the one that allows everything; a resource control policy that is not can
 /// only deny.
 fn guardrail(dice: &mut Dice, kind: PolicyKind, area: Area, target: &Question) -> Document {
-    let full = dice.chance(60);
+    let full = dice.chance(75);
     if kind == PolicyKind::ResourceControl && full {
         let json = json!({"Version": "2012-10-17", "Statement": {
             "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}});
@@ -139,7 +139,7 @@ fn document(
     target: &Question,
 ) -> Document {
     let mut statements = Vec::new();
-    if bent == Bent::Guards && kind != PolicyKind::ResourceControl && dice.chance(85) {
+    if bent == Bent::Guards && kind != PolicyKind::ResourceControl && dice.chance(72) {
         let mut all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
         if kind == PolicyKind::Endpoint {
             all["Principal"] = json!("*");
@@ -227,7 +227,8 @@ fn statement(
         }
     }
     if !lonely {
-        let not = kind != PolicyKind::ResourceControl && dice.chance(12);
+        let without_not = matches!(kind, PolicyKind::ResourceControl | PolicyKind::Trust);
+        let not = !without_not && dice.chance(12);
         put(
             if not { "NotAction" } else { "Action" },
             actions(dice, kind, area, not, target),

@@ -58,7 +58,7 @@ fn entries(element: &Value) -> Vec<(String, String)> {
     };
     let of = |(kind, values): (&String, &Value)| -> Vec<(String, String)> {
         let entry = |value| (kind.clone(), text(value));
-        many(values).iter().map(entry).collect()
+        many(values).into_iter().map(entry).collect()
     };
     map.iter().flat_map(of).collect()
 }

@@ -35,13 +35,13 @@ pub(crate) fn asker(dice: &mut Dice) -> Asker {
         0 | 1 => (Principal::Root { account: id }, None),
         2..=9 => {
             let name = dice.text(&USERS);
-            let unique = unique_id("AIDA", account, &name, generation);
+            let unique = unique_id("AIDA", account, former(dice, &name, &USERS), generation);
             let name = name.into();
             (Principal::User { account: id, name }, Some(unique))
         }
         10..=16 => {
             let role = dice.text(&ROLES);
-            let unique = unique_id("AROA", account, &role, generation);
+            let unique = unique_id("AROA", account, former(dice, &role, &ROLES), generation);
             let (role, session) = (role.into(), dice.text(&SESSIONS).into());
             let principal = Principal::RoleSession {
                 account: id,
@@ -62,7 +62,34 @@ pub(crate) fn asker(dice: &mut Dice) -> Asker {
     Asker {
         principal,
         unique_id: unique.filter(|_| known),
-        partition: "aws".to_owned(),
+        partition: if dice.chance(4) { "aws-cn" } else { "aws" }.to_owned(),
+    }
+}
+
+/// The name that the holder had when it was created: seldom another than now.
+fn former<'a>(dice: &mut Dice, name: &'a str, names: &[&'static str]) -> &'a str {
+    if dice.chance(4) {
+        dice.name(names)
+    } else {
+        name
+    }
+}
+
+/// Whether a caller can have identity policies, a boundary and session policies.
+pub(crate) fn has_policies(asker: &Asker) -> bool {
+    !matches!(
+        asker.principal,
+        Principal::Root { .. } | Principal::Service { .. }
+    )
+}
+
+/// Another caller, for whom the same policies can be.
+fn other_asker(dice: &mut Dice, of: &Asker) -> Asker {
+    loop {
+        let other = asker(dice);
+        if has_policies(&other) == has_policies(of) {
+            return other;
+        }
     }
 }
 
@@ -127,7 +154,7 @@ fn owner(resource: &str) -> String {
 pub(crate) fn neighbour(dice: &mut Dice, area: Area, of: &Question) -> Question {
     let mut next = of.clone();
     match dice.below(8) {
-        0 => next.asker = asker(dice),
+        0 => next.asker = other_asker(dice, &of.asker),
         1 => next.action = pair(dice, area).0,
         2 => {
             next.resource = pair(dice, area).1;
