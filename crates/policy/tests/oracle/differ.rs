@@ -134,20 +134,11 @@ fn smaller(world: &World, question: &Question) -> Vec<(World, Question)> {
         for json in less(&now) {
             with(&|world, _| documents(world)[place].json = json.clone());
         }
-        with_bindings(world, place, &mut with);
+        for at in 0..world.row()[place].2.bindings.len() {
+            with(&|world, _| drop(documents(world)[place].bindings.remove(at)));
+        }
     }
     all
-}
-
-fn with_bindings(
-    world: &World,
-    place: usize,
-    with: &mut dyn FnMut(&dyn Fn(&mut World, &mut Question)),
-) {
-    let count = documents(&mut world.clone())[place].bindings.len();
-    for at in 0..count {
-        with(&|world, _| drop(documents(world)[place].bindings.remove(at)));
-    }
 }
 
 fn documents(world: &mut World) -> Vec<&mut Document> {
