@@ -230,11 +230,17 @@ mod tests {
         assert_eq!(FaultKind::NotFound.code(), "NotFoundException");
         assert_eq!(FaultKind::InternalFailure.code(), "InternalFailure");
         assert_eq!(FaultKind::KMSInternal.status(), 500);
-        assert!(
-            FaultKind::ALL
-                .iter()
-                .all(|kind| [400, 413, 500, 503].contains(&kind.status()))
-        );
+        assert_eq!(FaultKind::NoSuchEntity.code(), "NoSuchEntity");
+        assert_eq!(FaultKind::NoSuchEntity.in_query(), ("NoSuchEntity", 404));
+        assert_eq!(FaultKind::AccessDenied.in_query(), ("AccessDenied", 403));
+        for kind in FaultKind::ALL {
+            for status in [kind.status(), kind.in_query().1] {
+                assert!(
+                    [400, 403, 404, 409, 413, 500, 503].contains(&status),
+                    "{kind:?}"
+                );
+            }
+        }
     }
 
     #[test]

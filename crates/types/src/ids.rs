@@ -294,13 +294,13 @@ fn uuid(bytes: [u8; 16]) -> [u8; 36] {
 /// The 32 places of digits in the text of a key id; zeros for other texts.
 fn digits(id: &[u8]) -> [u8; 32] {
     let mut digits = [0; 32];
-    let places: &[std::ops::Range<usize>] = match id.starts_with(KeyId::MULTI_REGION) {
-        true => &[4..36],
-        false => &[0..8, 9..13, 14..18, 19..23, 24..36],
+    let places = match id.starts_with(KeyId::MULTI_REGION) {
+        true => [4..12, 12..16, 16..20, 20..24, 24..36],
+        false => [0..8, 9..13, 14..18, 19..23, 24..36],
     };
     let mut rest = digits.as_mut_slice();
     for place in places {
-        let part = id.get(place.clone()).unwrap_or_default();
+        let part = id.get(place).unwrap_or_default();
         if let Some((here, behind)) = std::mem::take(&mut rest).split_at_mut_checked(part.len()) {
             here.copy_from_slice(part);
             rest = behind;
