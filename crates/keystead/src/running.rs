@@ -131,7 +131,7 @@ fn service<C: Credentials<Arc<Bearer>> + 'static>(
     clock_skew_minutes: u8,
 ) -> Result<Service, String> {
     let served = deployment.served().clone();
-    let settings = Settings::new(SERVICES, move |region| served.accepts(region))
+    let settings = Settings::new(SERVICES, move |_, region| served.accepts(region))
         .and_then(|settings| settings.with_skew_millis(i64::from(clock_skew_minutes) * 60_000))
         .map_err(|error| error.to_string())?;
     let settings = if host_names.is_empty() {

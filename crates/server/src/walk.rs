@@ -85,7 +85,7 @@ async fn api(
         bearer,
         request_id: id,
         peer: connected.peer(&parts.headers, host(parts)),
-        body,
+        body: body.into(),
     };
     Answer::of(operation, dispatch(&site, operation, request).await)
 }
@@ -105,7 +105,7 @@ fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<
         path: parts.uri.path(),
         query: parts.uri.query(),
         headers: &headers,
-        body,
+        body: body.into(),
     };
     let own = service.parts();
     own.verifier

@@ -28,6 +28,6 @@ pub use claim::claimed_access_key_id;
 pub use credential::{Credential, Credentials, Secret, Session};
 pub use rejection::{Missing, Rejection, Window};
 pub use replay::{Replay, ReplayGuard};
-pub use request::Request;
+pub use request::{Payload, Request};
 pub use settings::{InvalidSettings, Settings};
 pub use verifier::{Verified, Verifier};

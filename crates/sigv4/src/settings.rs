@@ -6,7 +6,7 @@ use keystead_types::Region;
 
 use crate::limits::{MINUTE_MILLIS, SKEW_DEFAULT_MILLIS, SKEW_MAX_MILLIS};
 
-type Accepts = dyn Fn(&Region) -> bool + Send + Sync;
+type Accepts = dyn Fn(&str, &Region) -> bool + Send + Sync;
 
 /// The services, Regions, hosts and dates that a verifier accepts.
 pub struct Settings {
@@ -32,10 +32,11 @@ impl Settings {
     /// Settings with a window of 5 minutes and any host.
     ///
     /// `services` are the signing names served at this endpoint, such as `kms`; the first one
-    /// is named in errors. `regions` is asked about the Region of every request.
+    /// is named in errors. `regions` is asked about the service and the Region of every request:
+    /// a service that is not of a Region, such as `iam`, takes any.
     pub fn new(
         services: &'static [&'static str],
-        regions: impl Fn(&Region) -> bool + Send + Sync + 'static,
+        regions: impl Fn(&str, &Region) -> bool + Send + Sync + 'static,
     ) -> Result<Self, InvalidSettings> {
         let fit = |name: &&str| {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -83,8 +84,10 @@ impl Settings {
         self.services.first().copied().unwrap_or_default()
     }
 
-    pub(crate) fn accepts_region(&self, region: &Region) -> bool {
-        (self.regions)(region)
+    /// True if the service is served in that Region. One that is not served here is judged like
+    /// the first service, so that a wrong Region is told before a wrong service.
+    pub(crate) fn accepts_region(&self, service: Option<&'static str>, region: &Region) -> bool {
+        (self.regions)(service.unwrap_or_else(|| self.first_service()), region)
     }
 
     /// True if the value of a `host` header names one of our hosts.
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new(&["kms"], |_| true).unwrap()
+        Settings::new(&["kms"], |_, _| true).unwrap()
     }
 
     #[test]
@@ -135,9 +138,9 @@ mod tests {
 
     #[test]
     fn services_have_signing_names() {
-        assert!(Settings::new(&[], |_| true).is_err());
-        assert!(Settings::new(&["kms", ""], |_| true).is_err());
-        assert!(Settings::new(&["KMS"], |_| true).is_err());
+        assert!(Settings::new(&[], |_, _| true).is_err());
+        assert!(Settings::new(&["kms", ""], |_, _| true).is_err());
+        assert!(Settings::new(&["KMS"], |_, _| true).is_err());
     }
 
     #[test]

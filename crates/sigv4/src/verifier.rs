@@ -17,7 +17,7 @@ use crate::hex;
 use crate::keys::{Kept, SigningKey, SigningKeys, derive};
 use crate::moment::Moment;
 use crate::rejection::{Rejection, Window, echo};
-use crate::request::Request;
+use crate::request::{Payload, Request};
 use crate::settings::Settings;
 
 /// Stands in for the secret of an unknown access key, so that it costs what a wrong signature
@@ -183,13 +183,12 @@ impl<I: Clone> Verifier<I> {
             Some(kept) => kept.key.region(),
             None => Region::parse(scope.region).map_err(|_| Rejection::ScopeRegion)?,
         };
-        if !self.settings.accepts_region(&region) {
+        let service = self.settings.service(scope.service);
+        if !self.settings.accepts_region(service, &region) {
             return Err(Rejection::ScopeRegion);
         }
-        let service = self
-            .settings
-            .service(scope.service)
-            .ok_or_else(|| Rejection::ScopeService(self.settings.first_service()))?;
+        let service =
+            service.ok_or_else(|| Rejection::ScopeService(self.settings.first_service()))?;
         if scope.terminator != TERMINATOR {
             return Err(Rejection::ScopeTerminator(echo(
                 scope.terminator.as_bytes(),
@@ -220,8 +219,11 @@ impl<I: Clone> Verifier<I> {
 
 /// The digest of the body in hex. `x-amz-content-sha256`, if present, must be the same:
 /// `UNSIGNED-PAYLOAD` and the streaming forms never are.
-fn check_payload(body: &[u8], claimed: Option<&[u8]>) -> Result<[u8; 64], Rejection> {
-    let actual = hex::encode(digest::digest(&digest::SHA256, body).as_ref());
+fn check_payload(body: Payload<'_>, claimed: Option<&[u8]>) -> Result<[u8; 64], Rejection> {
+    let actual = match body {
+        Payload::Bytes(body) => hex::encode(digest::digest(&digest::SHA256, body).as_ref()),
+        Payload::Digest(digest) => hex::encode(&digest),
+    };
     match claimed {
         Some(claimed) if claimed != actual => Err(Rejection::Payload),
         _ => Ok(actual),

@@ -133,7 +133,7 @@ fn a_region_that_is_switched_off_is_refused_at_once() {
     let on = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&on);
     let settings =
-        keystead_sigv4::Settings::new(&["kms"], move |_| asked.load(Ordering::Relaxed)).unwrap();
+        keystead_sigv4::Settings::new(&["kms"], move |_, _| asked.load(Ordering::Relaxed)).unwrap();
     let (verifier, keys) = (keystead_sigv4::Verifier::new(settings), Keys::example());
     assert!(
         as_key(KEY_ID, SECRET)

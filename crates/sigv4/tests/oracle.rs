@@ -146,14 +146,14 @@ proptest! {
 
     #[test]
     fn what_the_official_client_signs_verifies(case in cases(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
-        let verifier = Verifier::new(Settings::new(&["kms"], |_| true).unwrap());
+        let verifier = Verifier::new(Settings::new(&["kms"], |_, _| true).unwrap());
         let (draft, keys) = (case.signed(), case.keys());
         // Twice: with a derived key and with a kept one.
         for _ in 0..2 {
             let verified = draft.verify_with(&verifier, case.now(), &keys);
             prop_assert!(verified.is_ok(), "{:?}", verified.err());
             let verified = verified.unwrap();
-            prop_assert_eq!(&*verified.caller().access_key_id, case.id.as_str());
+            prop_assert_eq!(&**verified.access_key_id(), case.id.as_str());
             prop_assert_eq!(verified.region().as_str(), case.region.as_str());
             prop_assert_eq!(verified.signed_at(), case.now());
         }

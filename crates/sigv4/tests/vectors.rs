@@ -103,8 +103,8 @@ fn vectors() -> Vec<Vector> {
     ]
 }
 
-fn verifier() -> Verifier {
-    Verifier::new(Settings::new(&["service"], |_| true).unwrap())
+fn verifier() -> signing::Verifier {
+    Verifier::new(Settings::new(&["service"], |_, _| true).unwrap())
 }
 
 fn keys(vector: &Vector) -> Keys {
@@ -152,7 +152,7 @@ fn the_published_signatures_verify() {
         let verified = draft(&vector).verify_with(&verifier(), NOW, &keys(&vector));
         let verified = verified.unwrap_or_else(|why| panic!("{}: {why}", vector.name));
         assert_eq!(signing::hex(verified.signature()), vector.signature);
-        assert_eq!(&*verified.caller().access_key_id, KEY_ID);
+        assert_eq!(&**verified.access_key_id(), KEY_ID);
         assert_eq!(verified.service(), "service");
     }
 }

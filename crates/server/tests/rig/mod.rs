@@ -190,7 +190,7 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
     };
     Service::new(ServiceParts {
         sites: Arc::new(OneSite(Arc::new(site))),
-        verifier: Verifier::new(Settings::new(&["kms", "sts"], |_| true).unwrap()),
+        verifier: Verifier::new(Settings::new(&["kms", "sts"], |_, _| true).unwrap()),
         credentials: Arc::new(OneKey(Arc::new(credential))),
         clock,
         entropy,

@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::{digest, hmac};
-use keystead_sigv4::{
-    Credential, Credentials, Rejection, Request, Session, Settings, Verified, Verifier,
-};
-use keystead_types::{AccountId, Principal, Timestamp};
+use keystead_sigv4::{Credential, Credentials, Payload, Rejection, Request, Session, Settings};
+use keystead_types::{AccountId, Timestamp};
 
 pub const KEY_ID: &str = "AKIDEXAMPLE";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -17,12 +15,17 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_440_938_160_000);
 pub const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 pub const INVALID_TOKEN: &str = "The security token included in the request is invalid.";
 
+/// Who signed: a name, and the account.
+pub type Who = (String, AccountId);
+pub type Verifier = keystead_sigv4::Verifier<Who>;
+pub type Verified = keystead_sigv4::Verified<Who>;
+
 /// Credentials in a map that tests may change.
 #[derive(Default)]
-pub struct Keys(pub Mutex<HashMap<String, Arc<Credential>>>);
+pub struct Keys(pub Mutex<HashMap<String, Arc<Credential<Who>>>>);
 
-impl Credentials for Keys {
-    fn find(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+impl Credentials<Who> for Keys {
+    fn find(&self, access_key_id: &str, _: Option<&[u8]>) -> Option<Arc<Credential<Who>>> {
         self.0.lock().unwrap().get(access_key_id).cloned()
     }
 }
@@ -37,11 +40,7 @@ impl Keys {
     pub fn put(&self, id: &str, secret: &str, session: Option<(&str, Timestamp)>) {
         let account = AccountId::parse("111122223333").unwrap();
         let credential = Credential {
-            principal: Principal::User {
-                account,
-                name: id.to_lowercase().into(),
-            },
-            account,
+            identity: (id.to_lowercase(), account),
             secret: secret.to_owned().into(),
             session: session.map(|(token, expires)| Session {
                 token: token.to_owned(),
@@ -58,7 +57,7 @@ impl Keys {
 }
 
 pub fn verifier() -> Verifier {
-    Verifier::new(Settings::new(&["kms"], |region| region.as_str() == "us-east-1").unwrap())
+    Verifier::new(Settings::new(&["kms"], |_, region| region.as_str() == "us-east-1").unwrap())
 }
 
 /// A request to sign, or a signed one.
@@ -78,6 +77,8 @@ pub struct Draft {
     pub date: Option<String>,
     /// The signed names; every header there is if `None`.
     pub signed: Option<Vec<String>>,
+    /// Whether only the digest of the body is shown to the verifier.
+    pub forwarded: bool,
 }
 
 impl Draft {
@@ -100,6 +101,7 @@ impl Draft {
             scope: ["20150830", "us-east-1", "kms", "aws4_request"].map(Into::into),
             date: None,
             signed: None,
+            forwarded: false,
         }
     }
 
@@ -190,6 +192,16 @@ impl Draft {
         self
     }
 
+    fn payload(&self) -> Payload<'_> {
+        match self.forwarded {
+            false => Payload::Bytes(&self.body),
+            true => {
+                let digest = digest::digest(&digest::SHA256, &self.body);
+                Payload::Digest(digest.as_ref().try_into().unwrap())
+            }
+        }
+    }
+
     pub fn verify_with(
         &self,
         verifier: &Verifier,
@@ -206,7 +218,7 @@ impl Draft {
             path: &self.path,
             query: self.query.as_deref(),
             headers: &headers,
-            body: &self.body,
+            body: self.payload(),
         };
         verifier.verify(&request, now, keys)
     }
