@@ -85,7 +85,7 @@ async fn api(
         bearer,
         request_id: id,
         peer: connected.peer(&parts.headers, host(parts)),
-        body: body.into(),
+        body,
     };
     Answer::of(operation, dispatch(&site, operation, request).await)
 }
