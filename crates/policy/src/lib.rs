@@ -5,23 +5,33 @@
 //!
 //! 1. A Deny statement that applies wins over everything. A Deny that names an account applies
 //!    to all its principals.
-//! 2. Else an Allow statement that names the caller or everyone allows directly, also a caller of
-//!    another account; that the other account must agree is the engine's part.
+//! 2. Else an Allow statement that names the caller, its role or everyone allows directly, also a
+//!    caller of another account.
 //! 3. Else an Allow statement that names the caller's account allows if identity policies do.
 //! 4. Else nothing is allowed. There is no other way to an Allow.
 //!
-//! A statement applies when its principals, its actions and its resources all fit. One without
-//! Action or without Resource is accepted, as by AWS, and never applies.
+//! A statement applies when its principals, its actions and its resources all fit and all its
+//! conditions hold. In a key policy one without Action or without Resource is accepted, as by
+//! AWS, and never applies.
+//!
+//! What all policies of a request say together is [`decide`]'s, and [`explain`] tells why.
 //!
 //! # Choices where AWS is silent or loose
 //! - `NotPrincipal` goes with Deny only, and an entry exempts exactly whom it names directly:
 //!   `…:root` exempts the root user, not the account's users and roles; a role exempts all its
 //!   sessions. (IAM also wants the account, and for a session the role, listed beside the
 //!   exempted principal; here that is allowed and not needed.)
+//! - A user or role among the principals can be bound to its unique id
+//!   ([`Policy::compile_bound`]); then the id decides and not the name.
 //! - Action patterns are compared as whole texts, ASCII letters without case; an unknown action
 //!   is a pattern like any other.
-//! - `Condition`, and `${` in a resource of version 2012-10-17, are refused until they are
-//!   evaluated.
+//! - What cannot be compared, such as a policy variable without a value or a text where a number
+//!   is asked for, matches nothing, and under a negation it lets a Deny apply and an Allow not.
+//! - A multi-valued key under an operator without `ForAllValues:` or `ForAnyValue:` is read as
+//!   under `ForAnyValue:`. A key with an empty set of values is an absent key.
+//! - ARN conditions compare six fields; `*` alone fits every ARN.
+//! - Refused although AWS may take them: empty lists of values in a `Condition`, ARN conditions of
+//!   fewer than six fields with both a wildcard and a variable, more than is in [`limits`].
 //! - Groups, unique ids of deleted principals and wildcards inside a principal are "invalid
 //!   principals"; what is no ARN of a principal at all is an invalid ARN.
 //!
