@@ -41,7 +41,8 @@ pub struct KeyEntry {
 /// The policy that decides. That of an AWS managed key is fixed.
 fn compiled_policy(region: &Region, record: &KeyRecord) -> Result<Policy, Fault> {
     if record.manager == KeyManager::Customer {
-        return Policy::compile(PolicyKind::Key, &record.policy).map_err(Fault::internal);
+        let policy = Policy::compile_bound(PolicyKind::Key, &record.policy, &record.bound);
+        return policy.map_err(Fault::internal);
     }
     let account = record.account;
     let service = ManagedKey::service_of(&record.policy, account, region);

@@ -8,7 +8,9 @@
 mod authorize;
 mod cache;
 mod clockwork;
+mod context;
 mod entry;
+mod facts;
 mod grant_token;
 pub mod limits;
 mod lookup;
@@ -19,6 +21,7 @@ mod operation;
 mod ready;
 mod serve;
 mod service;
+mod shown_policy;
 mod site;
 mod states;
 mod target;
@@ -26,6 +29,7 @@ mod usage;
 
 pub use clockwork::{Destruction, Due, run_due};
 pub use entry::KeyEntry;
+pub use facts::{CreatedKey, Facts, GrantFacts, Pairs, Part, Tags};
 pub use keystead_attestation::{Attested, TrustedRoots};
 pub use keystead_store::records::{
     Deletion, GrantConstraints, GrantParty, GrantRecord, Import, KeyRecord, Material,

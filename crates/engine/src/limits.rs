@@ -49,3 +49,11 @@ pub const MANAGED_KEYS_MAX: usize = 100;
 /// Receipts in the record of one step of bringing a replica in line; two for each version of the
 /// material. Ours: below what a record of the audit log may have.
 pub const RECEIPTS_PER_TRANSFER: usize = 128;
+/// Longest value of kms:ViaService, bytes. Ours: the label of a service (63), a Region's name and
+/// their suffix.
+pub const VIA_SERVICE_MAX_BYTES: usize = 160;
+/// Longest platform configuration register, bytes. Source: aws-nitro-enclaves-nsm-api, 64 bytes
+/// for SHA-512.
+pub const PCR_MAX_BYTES: usize = 64;
+/// Milliseconds of a day.
+pub(crate) const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use keystead_attestation::Attested;
 use keystead_audit::Entry;
-use keystead_identity::Bearer;
+use keystead_identity::{Bearer, Origin};
 use keystead_store::Versioned;
 use keystead_store::records::AliasRecord;
 use keystead_types::{
@@ -15,10 +16,11 @@ use keystead_wall::CiphertextHeader;
 
 use crate::authorize::{self, Subject};
 use crate::entry::KeyEntry;
+use crate::facts::Facts;
 use crate::grant_token::{self, NamedGrant};
 use crate::managed;
 use crate::operation::{CrossAccount, Identifier};
-use crate::ready::no_grant;
+use crate::ready::{Recipient, no_grant};
 use crate::site::{Freshness, Site};
 use crate::target::{GrantHeld, GrantSelector, KeySelector};
 
@@ -33,6 +35,24 @@ pub struct Stage<'s> {
     pub(crate) freshness: Freshness,
     /// Whether the request only asks whether it would succeed.
     pub(crate) dry_run: bool,
+    /// Where the request came from.
+    pub(crate) origin: &'s Origin,
+    /// What it says of the resource that is looked up.
+    pub(crate) facts: &'s Facts<'s>,
+    /// The same about the second resource of an operation with two.
+    pub(crate) second: &'s Facts<'s>,
+    /// Whether two keys that it names are one; only ReEncrypt names two.
+    pub(crate) same_key: Option<bool>,
+    /// Who alone may read the answer, verified, until the operation takes it.
+    pub(crate) recipient: Option<Result<Recipient, Fault>>,
+}
+
+impl Stage<'_> {
+    /// What the recipient's attestation document says, if it is good.
+    pub(crate) fn attested(&self) -> Option<&Attested> {
+        let recipient = self.recipient.as_ref()?.as_ref().ok()?;
+        Some(recipient.attested())
+    }
 }
 
 /// Where a request's words point: an account and a key id, or nothing that exists.
@@ -107,6 +127,30 @@ fn names_foreign_maker(caller: &Caller, text: &str, blob: &[u8]) -> bool {
         .is_some_and(|(header, _)| header.key_id == key_id && header.account != caller.account)
 }
 
+/// The key that a selector means, as far as that can be said without authorization: to compare it
+/// with another. None for what cannot be a key.
+pub(crate) async fn meant(
+    stage: &Stage<'_>,
+    selector: &KeySelector<'_>,
+) -> Result<Option<(AccountId, KeyId)>, Fault> {
+    let text = match selector {
+        KeySelector::Named(text) => text,
+        KeySelector::Ciphertext { blob, .. } => {
+            let header = CiphertextHeader::parse(blob);
+            return Ok(header.map(|(header, _)| (header.account, header.key_id)));
+        }
+    };
+    let (account, name) = match KeyReference::parse(text) {
+        Ok(KeyReference::Id(key_id)) => return Ok(Some((stage.caller.account, key_id))),
+        Ok(KeyReference::Arn(arn)) => return Ok(Some((arn.account, arn.key_id))),
+        Ok(KeyReference::Alias(name)) => (stage.caller.account, name),
+        Ok(KeyReference::AliasArn(arn)) => (arn.account, arn.name),
+        Err(_) => return Ok(None),
+    };
+    let target = stage.site.alias_target(account, &name, stage.freshness);
+    Ok(target.await?.map(|key_id| (account, key_id)))
+}
+
 /// The header of a ciphertext of ours.
 fn header(blob: &[u8]) -> Result<CiphertextHeader, Fault> {
     CiphertextHeader::parse(blob)
@@ -131,7 +175,7 @@ async fn named(
     match key {
         Some(key) => {
             let alias = pointer.alias.as_ref();
-            authorize::key(stage, action, &key, Subject::Named { alias })?;
+            authorize::key(stage, action, &key, Subject::Named { alias }).await?;
             stage.entry.resource(key.arn().clone());
             Ok(key)
         }
@@ -156,8 +200,13 @@ async fn by_ciphertext(
     } else {
         None
     };
-    let key = key.ok_or_else(|| authorize::unreachable_ciphertext(stage, action))?;
-    authorize::key(stage, action, &key, Subject::Ciphertext)?;
+    let arn = KeyArn {
+        region: stage.site.region().clone(),
+        account: header.account,
+        key_id: header.key_id,
+    };
+    let key = key.ok_or_else(|| authorize::unreachable_ciphertext(stage, action, &arn))?;
+    authorize::key(stage, action, &key, Subject::Ciphertext).await?;
     stage.entry.resource(key.arn().clone());
     Ok(key)
 }
@@ -206,7 +255,7 @@ pub(crate) async fn retirable_grant(
     let Some(grant) = grant.await.map_err(Fault::internal)? else {
         return Err(absent(stage, no_grant(&grant_id)));
     };
-    authorize::retirement(stage, action, &key, &grant.value)?;
+    authorize::retirement(stage, action, &key, &grant.value).await?;
     stage.entry.resource(key.arn().clone());
     Ok(GrantHeld { grant, key })
 }
@@ -357,7 +406,7 @@ pub(crate) async fn alias_target(
     let Some(key) = stage.site.key(*account, *target, stage.freshness).await? else {
         return Ok(None);
     };
-    authorize::key(stage, action, &key, Subject::Named { alias: None })?;
+    authorize::key(stage, action, &key, Subject::Named { alias: None }).await?;
     stage.entry.resource(key.arn().clone());
     Ok(Some(key))
 }

@@ -58,15 +58,19 @@ fn predefined(name: &AliasName) -> Option<(&'static str, &'static str)> {
 /// of the service itself, or DescribeKey. Source: KMS API reference, DescribeKey.
 pub(crate) async fn at_first_use(
     stage: &mut Stage<'_>,
-    action: &str,
+    action: &'static str,
     name: &AliasName,
 ) -> Result<Option<KeyId>, Fault> {
     let Some((service, protects)) = predefined(name) else {
         return Ok(None);
     };
-    let by_service = match &stage.caller.principal {
-        Principal::Service { name } => name.strip_suffix(".amazonaws.com") == Some(service),
-        _ => false,
+    let session = stage.caller.session.as_deref();
+    let through = session.and_then(|session| session.via.last());
+    let by_service = match (through, &stage.caller.principal) {
+        (Some(name), _) | (None, Principal::Service { name }) => {
+            name.strip_suffix(".amazonaws.com") == Some(service)
+        }
+        (None, _) => false,
     };
     if stage.dry_run || !by_service && action != "kms:DescribeKey" {
         return Ok(None);
@@ -84,11 +88,6 @@ pub(crate) async fn at_first_use(
         account,
         key_id,
     };
-    // Nobody makes a key by asking for what the key would refuse.
-    let policy = key.policy().map_err(Fault::internal)?;
-    if !authorize::may_use_managed(stage.caller, &policy, action, &arn) {
-        return Ok(None);
-    }
     let mut record = KeyRecord {
         key_id,
         account,
@@ -115,6 +114,11 @@ pub(crate) async fn at_first_use(
         }),
         on_demand_rotations: 0,
     };
+    // Nobody makes a key by asking for what the key would refuse.
+    let policy = key.policy().map_err(Fault::internal)?;
+    if !authorize::may_use_managed(stage, &policy, action, &record, &arn).await? {
+        return Ok(None);
+    }
     let binding = entry::binding(region, &record, NO_MATERIAL);
     let command = Command::GenerateKey {
         binding: &binding,

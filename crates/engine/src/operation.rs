@@ -5,6 +5,7 @@ use std::future::Future;
 use keystead_api::Shape;
 use keystead_types::Fault;
 
+use crate::facts::{Facts, Part};
 use crate::states::States;
 use crate::{Ready, Target};
 
@@ -48,6 +49,9 @@ pub trait Operation: Sized + Send + Sync + 'static {
     type Target: Target;
     /// What it needs.
     const SPEC: Spec<Self::Target>;
+
+    /// What the request says of itself to the policies, about each of its resources.
+    fn facts(input: &<Self::Shape as Shape>::Input, part: Part) -> Facts<'_>;
 
     /// Which resources the request names.
     ///

@@ -5,27 +5,28 @@ use std::sync::Arc;
 
 use keystead_api::{OperationName, Shape};
 use keystead_audit::{Audited, Entry, Opening, SourceAddress, Tls};
-use keystead_identity::Bearer;
+use keystead_identity::{Bearer, Origin};
 use keystead_store::{Change, StoreError};
 use keystead_types::{AccountId, Caller, Fault, FaultKind, KeyId, RequestId};
 
+use crate::facts::Part;
 use crate::limits::COMMIT_ATTEMPTS;
 use crate::lookup::Stage;
 use crate::multi_region;
 use crate::operation::Operation;
-use crate::ready::Ready;
+use crate::ready::{Ready, attest};
 use crate::site::{Freshness, Site};
 use crate::target::{self, Target};
 use crate::usage::{self, UsedKeys};
 
-/// Where a request came from, for the audit record.
+/// Where a request came from.
 pub struct Peer {
-    /// The client's address.
+    /// The client's address, as the audit record tells it.
     pub source_ip: SourceAddress,
-    /// The `User-Agent` header, empty when absent.
-    pub user_agent: String,
     /// The TLS session, unless the connection is plain.
     pub tls: Option<Tls>,
+    /// What policies may ask of the connection and its headers.
+    pub origin: Origin,
 }
 
 /// An authenticated request.
@@ -50,7 +51,8 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
         body,
     } = request;
     let caller = bearer.caller.clone();
-    let mut entry = begin(site, O::Shape::OPERATION, request_id, caller, peer);
+    let origin = &peer.origin;
+    let mut entry = begin(site, O::Shape::OPERATION, request_id, caller, &peer);
     let input = match O::Shape::decode(body) {
         Ok(input) => input,
         Err(fault) => return entry.settle(Err(fault)).publish().await,
@@ -60,7 +62,7 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
     entry.request_parameters(parameters);
     let mut freshness = Freshness::Cached;
     for _ in 0..COMMIT_ATTEMPTS {
-        let walked = attempt::<O>(site, &bearer, &input, &mut entry, freshness).await;
+        let walked = attempt::<O>(site, (&bearer, origin), &input, &mut entry, freshness).await;
         let (answer, changes, used) = match walked {
             Ok(walked) => walked,
             Err(fault) => return entry.settle(Err(fault)).publish().await,
@@ -100,7 +102,7 @@ pub async fn serve_unbuilt(
         operation,
         request.request_id,
         request.bearer.caller.clone(),
-        request.peer,
+        &request.peer,
     );
     let text = format!("Keystead does not offer {} yet.", operation.as_str());
     entry
@@ -114,31 +116,36 @@ fn begin(
     operation: OperationName,
     request_id: RequestId,
     caller: Caller,
-    peer: Peer,
+    peer: &Peer,
 ) -> Entry {
     let Peer {
         source_ip,
-        user_agent,
         tls,
+        origin,
     } = peer;
-    let read_only = operation.is_read_only();
+    let (name, read_only) = (operation.as_str(), operation.is_read_only());
+    let endpoint = origin.endpoint.as_ref();
     site.trail().begin(Opening {
-        user_agent,
-        tls,
-        ..Opening::new(request_id, operation.as_str(), read_only, caller, source_ip)
+        user_agent: origin.user_agent.clone(),
+        tls: tls.clone(),
+        vpc_endpoint_id: endpoint.map(|endpoint| endpoint.id.clone()),
+        ..Opening::new(request_id, name, read_only, caller, source_ip.clone())
     })
 }
 
 /// One pass from the records to the answer, without any durable effect.
 async fn attempt<O: Operation>(
     site: &Site,
-    bearer: &Bearer,
+    (bearer, origin): (&Bearer, &Origin),
     input: &<O::Shape as Shape>::Input,
     entry: &mut Entry,
     freshness: Freshness,
 ) -> Result<(Vec<u8>, Vec<Change>, UsedKeys), Fault> {
     let operation = O::Shape::OPERATION.as_str();
+    let (facts, second) = (O::facts(input, Part::First), O::facts(input, Part::Second));
     let selection = O::target(input)?;
+    let recipient = facts.recipient;
+    let recipient = recipient.map(|recipient| attest(site, entry, recipient));
     let mut stage = Stage {
         site,
         bearer,
@@ -146,6 +153,11 @@ async fn attempt<O: Operation>(
         entry,
         freshness,
         dry_run: O::Shape::dry_run(input),
+        origin,
+        facts: &facts,
+        second: &second,
+        same_key: None,
+        recipient,
     };
     let held = <O::Target as Target>::acquire(&mut stage, &O::SPEC, selection).await?;
     target::admit_usage::<O::Target>(&held, operation)?;
@@ -153,6 +165,7 @@ async fn attempt<O: Operation>(
     target::admit_states::<O::Target>(&held, &O::SPEC, site.now())?;
     let used = target::names::<O::Target>(&held);
     let mut ready = Ready::<O::Target>::admitted(stage, held, operation);
+    ready.check_grant_tokens(facts.grant_tokens)?;
     let output = O::run(input, &mut ready).await?;
     if O::Shape::dry_run(input) {
         return Err(Fault::new(

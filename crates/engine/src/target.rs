@@ -175,7 +175,13 @@ impl<U: Usage> Target for TwoKeys<U> {
             actions: [from, to],
             ..
         } = *spec;
+        let both = (
+            lookup::meant(stage, &source).await?,
+            lookup::meant(stage, &destination).await?,
+        );
+        stage.same_key = Some(both.0.is_some() && both.0 == both.1);
         let source = lookup::authorized_key(stage, identifier, cross_account, from, source).await?;
+        stage.facts = stage.second;
         let destination =
             lookup::authorized_key(stage, identifier, cross_account, to, destination).await?;
         Ok(KeyPair {

@@ -8,7 +8,8 @@ use keystead_types::{
 };
 use keystead_wall::{Command, Delivered};
 
-use super::key::{Lockout, checked_policy};
+use super::key::Lockout;
+use super::policy;
 use super::recipient::Recipient;
 use super::{Page, Ready, Window};
 use crate::entry::{self, NO_MATERIAL};
@@ -58,17 +59,8 @@ impl Ready<'_, AccountWide<Creating>> {
             account,
             key_id,
         };
-        let policy = match new.policy {
-            Some(policy) => {
-                checked_policy(self, &policy, &arn, new.lockout)?;
-                policy
-            }
-            None => {
-                let partition = keystead_types::partition_of(&region);
-                keystead_policy::default_key_policy(partition, account)
-            }
-        };
-        room_for_key(self.stage.site, account).await?;
+        let partition = keystead_types::partition_of(&region);
+        let default = || keystead_policy::default_key_policy(partition, account);
         let multi_region = (new.scope == KeyScope::MultiRegion).then(|| MultiRegion {
             role: MultiRegionRole::Primary,
             primary: region.clone(),
@@ -88,7 +80,7 @@ impl Ready<'_, AccountWide<Creating>> {
             created: self.now(),
             deletion: None,
             multi_region,
-            policy,
+            policy: new.policy.clone().unwrap_or_else(default),
             bound: Vec::new(),
             tags: new.tags,
             materials: Vec::new(),
@@ -96,6 +88,10 @@ impl Ready<'_, AccountWide<Creating>> {
             rotation: None,
             on_demand_rotations: 0,
         };
+        if let Some(policy) = &new.policy {
+            record.bound = policy::checked(&self.stage, policy, (&record, &arn), new.lockout)?;
+        }
+        room_for_key(self.stage.site, account).await?;
         if new.origin == Origin::AwsKms {
             let binding = entry::binding(&region, &record, NO_MATERIAL);
             let (material, public_key) = self.generate(&binding).await?;

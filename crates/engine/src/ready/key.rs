@@ -1,13 +1,11 @@
 //! What a key held for management can do.
 
-use keystead_policy::{Policy, PolicyKind};
 use keystead_store::Change;
 use keystead_store::records::{KeyRecord, Material, WrappedKeyBytes};
-use keystead_types::{Fault, FaultKind, KeyArn, partition_of};
+use keystead_types::Fault;
 use keystead_wall::{Command, KeyBinding, Reply};
 
 use super::{Ready, wrong_reply};
-use crate::authorize;
 use crate::entry::NO_MATERIAL;
 use crate::multi_region;
 use crate::target::{AnyUse, OneKey, Target};
@@ -45,13 +43,6 @@ impl Ready<'_, OneKey<AnyUse>> {
     pub fn add_rotated(record: &mut KeyRecord, material: Material) {
         multi_region::add_rotated(record, material);
     }
-
-    /// Compiles a new key policy and checks that the caller could replace it again, unless told
-    /// not to.
-    pub fn check_policy(&self, policy: &str, lockout: Lockout) -> Result<(), Fault> {
-        let arn = self.held.arn().clone();
-        checked_policy(self, policy, &arn, lockout)
-    }
 }
 
 /// Whether the lockout safety check runs.
@@ -61,39 +52,6 @@ pub enum Lockout {
     Check,
     /// `BypassPolicyLockoutSafetyCheck`.
     Bypass,
-}
-
-/// Compiles a key policy for a key of the caller's account.
-///
-/// Errors: MalformedPolicyDocumentException, LimitExceededException, InvalidArnException as the
-/// document deserves; MalformedPolicyDocumentException when the caller would be locked out.
-pub(super) fn checked_policy<T: Target>(
-    ready: &Ready<'_, T>,
-    policy: &str,
-    arn: &KeyArn,
-    lockout: Lockout,
-) -> Result<(), Fault> {
-    let most = ready.quotas().key_policy_bytes;
-    if policy.len() > most {
-        return Err(Fault::new(
-            FaultKind::LimitExceeded,
-            format!("The key policy is larger than {most} bytes."),
-        ));
-    }
-    let partition = partition_of(&arn.region);
-    let compiled = Policy::compile(PolicyKind::Key, policy).map_err(|error| error.fault())?;
-    compiled
-        .require_partition(partition)
-        .map_err(|error| error.fault())?;
-    let principal = &ready.caller().principal;
-    let safe = authorize::can_replace_policy(principal, partition, &compiled, arn);
-    if safe || lockout == Lockout::Bypass {
-        return Ok(());
-    }
-    Err(Fault::new(
-        FaultKind::MalformedPolicyDocument,
-        "The new key policy will not allow you to update the key policy in the future.",
-    ))
 }
 
 impl<T: Target> Ready<'_, T> {

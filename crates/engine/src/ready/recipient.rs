@@ -1,10 +1,13 @@
 //! Attested recipients of answers: who alone may read them.
 
+use keystead_api::model::RecipientInfo;
 use keystead_attestation::{Attested, DocumentKind, verify};
+use keystead_audit::Entry;
 use keystead_types::Fault;
 use keystead_wall::Delivery;
 
 use super::Ready;
+use crate::site::Site;
 use crate::target::Target;
 
 /// The public key of an attestation document that was verified, and what it attests.
@@ -52,25 +55,40 @@ impl<'a> Audience<'a> {
 }
 
 impl<T: Target> Ready<'_, T> {
-    /// Verifies an attestation document, now.
+    /// Who alone may read the answer, if the request says so. Its attestation document was verified
+    /// once, before the request was authorized, so that policies could ask what it attests.
     ///
     /// Errors: ValidationException for a document that is not valid or has no usable public key.
-    pub fn attest(&mut self, document: &[u8]) -> Result<Recipient, Fault> {
-        let settings = self.stage.site.attestation();
-        let (roots, age) = (&settings.roots, settings.max_age_millis);
-        let mut attested = verify(document, roots, self.now(), age)
-            .map_err(|error| Fault::validation(error.to_string()))?;
-        let public_key = attested.public_key.take().ok_or_else(|| {
-            Fault::validation("The attestation document has no public key for the recipient.")
-        })?;
-        self.stage
-            .entry
-            .additional_object("recipient", told(&attested));
-        Ok(Recipient {
-            public_key,
-            attested,
-        })
+    pub fn recipient(&mut self) -> Result<Option<Recipient>, Fault> {
+        self.stage.recipient.take().transpose()
     }
+}
+
+/// Verifies the attestation document of a request, now, and notes in its audit record what it
+/// says. An error waits until the request has been authorized.
+pub(crate) fn attest(
+    site: &Site,
+    entry: &mut Entry,
+    recipient: &RecipientInfo,
+) -> Result<Recipient, Fault> {
+    let document = recipient.attestation_document.as_deref();
+    let (Some(document), Some(_)) = (document, recipient.key_encryption_algorithm) else {
+        return Err(Fault::validation(
+            "Recipient needs both AttestationDocument and KeyEncryptionAlgorithm.",
+        ));
+    };
+    let settings = site.attestation();
+    let (roots, age) = (&settings.roots, settings.max_age_millis);
+    let mut attested = verify(document, roots, site.now(), age)
+        .map_err(|error| Fault::validation(error.to_string()))?;
+    let public_key = attested.public_key.take().ok_or_else(|| {
+        Fault::validation("The attestation document has no public key for the recipient.")
+    })?;
+    entry.additional_object("recipient", told(&attested));
+    Ok(Recipient {
+        public_key,
+        attested,
+    })
 }
 
 /// The PCRs of a NitroTPM that the audit record tells.

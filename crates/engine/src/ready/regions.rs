@@ -8,8 +8,10 @@ use keystead_types::{Fault, FaultKind, KeyArn, KeyState, Region, partition_of};
 
 use super::Ready;
 use super::account::room_for_key;
-use super::key::{Lockout, checked_policy};
+use super::key::Lockout;
+use super::policy;
 use crate::authorize::{self, Subject};
+use crate::facts::{CreatedKey, Facts, Tags};
 use crate::limits::REPLICA_UNNAMED_MILLIS;
 use crate::lookup::Stage;
 use crate::service;
@@ -63,18 +65,9 @@ impl Ready<'_, OneKey<AnyUse>> {
             return Err(taken(&arn));
         }
         let there = self.elsewhere(&new.region).await?;
-        authorize::account_wide(&self.stage, "kms:CreateKey")?;
-        if !new.tags.is_empty() {
-            authorize::account_wide(&self.stage, "kms:TagResource")?;
-        }
+        self.may_create(&there, &new)?;
         let partition = partition_of(&new.region);
-        let policy = match new.policy {
-            Some(policy) => {
-                checked_policy(self, &policy, &arn, new.lockout)?;
-                policy
-            }
-            None => keystead_policy::default_key_policy(partition, arn.account),
-        };
+        let default = || keystead_policy::default_key_policy(partition, arn.account);
         set.replicas.push(Replica {
             region: new.region,
             established: false,
@@ -82,7 +75,7 @@ impl Ready<'_, OneKey<AnyUse>> {
         set.replicas
             .sort_by(|one, other| one.region.cmp(&other.region));
         let now = self.now();
-        let replica = KeyRecord {
+        let mut replica = KeyRecord {
             state: KeyState::Creating,
             description: new.description,
             created: now,
@@ -92,13 +85,18 @@ impl Ready<'_, OneKey<AnyUse>> {
                 sync_due: Some(now.plus_millis(REPLICA_UNNAMED_MILLIS)),
                 ..set.clone()
             }),
-            policy,
+            policy: new.policy.clone().unwrap_or_else(default),
             bound: Vec::new(),
             tags: new.tags,
             materials: Vec::new(),
             rotation: None,
             ..held.record().clone()
         };
+        if let Some(policy) = &new.policy {
+            let facts = self.stage.facts;
+            let stage = self.stage_of(&there, facts);
+            replica.bound = policy::checked(&stage, policy, (&replica, &arn), new.lockout)?;
+        }
         let replica = self.place(&there, replica, &arn).await?;
         self.update(|key| {
             key.multi_region = Some(set);
@@ -176,15 +174,9 @@ impl Ready<'_, OneKey<AnyUse>> {
             .key(arn.account, arn.key_id, Freshness::Stored)
             .await?;
         let replica = replica.ok_or_else(|| Fault::internal("a replica's record is not there"))?;
-        let stage = Stage {
-            bearer: self.stage.bearer,
-            site: &there,
-            caller: self.stage.caller,
-            entry: &mut *self.stage.entry,
-            freshness: Freshness::Stored,
-            dry_run: false,
-        };
-        authorize::key(&stage, action, &replica, Subject::Named { alias: None })?;
+        let facts = self.stage.facts;
+        let mut stage = self.stage_of(&there, facts);
+        authorize::key(&mut stage, action, &replica, Subject::Named { alias: None }).await?;
         let state = replica.record().state;
         States::Replicable.admit(state, replica.arn_text())?;
         self.update(|key| {
@@ -194,6 +186,43 @@ impl Ready<'_, OneKey<AnyUse>> {
             }
         });
         Ok(())
+    }
+
+    /// What CreateKey asks, in the replica's Region.
+    fn may_create(&mut self, there: &Site, new: &NewReplica) -> Result<(), Fault> {
+        let held = self.held.clone();
+        let key = held.record();
+        let facts = Facts {
+            also: (!new.tags.is_empty()).then_some("kms:TagResource"),
+            bypass_lockout: self.stage.facts.bypass_lockout,
+            created: Some(CreatedKey {
+                spec: key.spec,
+                usage: Some(key.usage),
+                origin: key.origin,
+                multi_region: Some("REPLICA"),
+            }),
+            tags: Tags::Kept(&new.tags),
+            ..Facts::none()
+        };
+        let mut stage = self.stage_of(there, &facts);
+        authorize::account_wide(&mut stage, "kms:CreateKey")
+    }
+
+    /// The same caller in another Region.
+    fn stage_of<'a>(&'a mut self, there: &'a Site, facts: &'a Facts<'a>) -> Stage<'a> {
+        Stage {
+            site: there,
+            bearer: self.stage.bearer,
+            caller: self.stage.caller,
+            entry: &mut *self.stage.entry,
+            freshness: Freshness::Stored,
+            dry_run: false,
+            origin: self.stage.origin,
+            facts,
+            second: facts,
+            same_key: None,
+            recipient: None,
+        }
     }
 
     /// Another Region of this deployment and partition.

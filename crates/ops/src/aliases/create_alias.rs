@@ -2,7 +2,7 @@
 
 use keystead_api::create_alias::Input;
 use keystead_engine::{
-    CrossAccount, Identifier, KeySelector, NewAlias, Operation, Ready, Spec, States,
+    CrossAccount, Facts, Identifier, KeySelector, NewAlias, Operation, Part, Ready, Spec, States,
 };
 use keystead_types::{AliasName, Fault};
 
@@ -21,6 +21,10 @@ impl Operation for CreateAlias {
         states: States::NotPendingDeletion,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<(AliasName, KeySelector<'_>), Fault> {
         let name = checked_name(&input.alias_name)?;

@@ -1,7 +1,9 @@
 //! DeleteAlias.
 
 use keystead_api::delete_alias::Input;
-use keystead_engine::{CrossAccount, Identifier, NamedAlias, Operation, Ready, Spec, States};
+use keystead_engine::{
+    CrossAccount, Facts, Identifier, NamedAlias, Operation, Part, Ready, Spec, States,
+};
 use keystead_types::{AliasName, Fault};
 
 use super::checked_name;
@@ -19,6 +21,10 @@ impl Operation for DeleteAlias {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DeleteAlias.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<AliasName, Fault> {
         checked_name(&input.alias_name)

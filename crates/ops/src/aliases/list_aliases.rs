@@ -3,7 +3,8 @@
 use keystead_api::list_aliases::{Input, Output};
 use keystead_api::model::AliasListEntry;
 use keystead_engine::{
-    AccountWide, CrossAccount, Identifier, Listing, Operation, Ready, Spec, States, page_limit,
+    AccountWide, CrossAccount, Facts, Identifier, Listing, Operation, Part, Ready, Spec, States,
+    page_limit,
 };
 use keystead_types::{AliasArn, Fault};
 
@@ -23,6 +24,10 @@ impl Operation for ListAliases {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListAliases.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<(), Fault> {
         page_limit(input.limit, PAGE).map(|_| ())

@@ -2,7 +2,8 @@
 
 use keystead_api::update_alias::Input;
 use keystead_engine::{
-    CrossAccount, Identifier, KeyEntry, KeySelector, MovedAlias, Operation, Ready, Spec, States,
+    CrossAccount, Facts, Identifier, KeyEntry, KeySelector, MovedAlias, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::{AliasName, Fault, KeyUsage};
 
@@ -21,6 +22,10 @@ impl Operation for UpdateAlias {
         states: States::NotPendingDeletion,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_UpdateAlias.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<(AliasName, KeySelector<'_>), Fault> {
         let name = checked_name(&input.alias_name)?;

@@ -2,7 +2,8 @@
 
 use keystead_api::decapsulate::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encapsulating, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    CrossAccount, Encapsulating, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::Fault;
 
@@ -20,12 +21,15 @@ impl Operation for Decapsulate {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_Decapsulate.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::use_of_key(input.grant_tokens.as_ref())
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let blob = &input.shared_secret_ciphertext_blob;
         let secret = ready.decapsulate(blob).await?;
         Ok(Output {

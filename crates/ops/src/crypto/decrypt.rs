@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use keystead_api::decrypt::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec,
-    States,
+    CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part,
+    Ready, Spec, States,
 };
 use keystead_types::Fault;
 
 use super::{
-    DEFAULT_ALGORITHM, attested, check_algorithm, check_context, check_context_use, ciphertext,
-    split,
+    DEFAULT_ALGORITHM, check_algorithm, check_context, check_context_use, ciphertext, split,
 };
 
 /// Opens what Encrypt or a data key operation sealed.
@@ -42,6 +41,17 @@ impl Operation for Decrypt {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            recipient: input.recipient.as_ref(),
+            ..Facts::encryption(
+                input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM),
+                &input.encryption_context,
+                input.grant_tokens.as_ref(),
+            )
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         let named = input.key_id.as_deref();
@@ -69,14 +79,13 @@ impl Operation for Decrypt {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let mut output = Output {
             key_id: Some(ready.key_arn()),
             encryption_algorithm: Some(algorithm),
             ..Output::default()
         };
-        let recipient = attested(ready, input.recipient.as_ref())?;
+        let recipient = ready.recipient()?;
         if let Some(blob) = blob(input)? {
             let context = &input.encryption_context;
             let (delivered, material_id) = ready

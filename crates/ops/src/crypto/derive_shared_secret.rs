@@ -2,11 +2,12 @@
 
 use keystead_api::derive_shared_secret::{Input, Output};
 use keystead_engine::{
-    Agreeing, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    Agreeing, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States,
 };
 use keystead_types::Fault;
 
-use super::{attested, split};
+use super::split;
 
 /// Agrees on a secret with the owner of another key pair on the same curve.
 pub enum DeriveSharedSecret {}
@@ -22,13 +23,20 @@ impl Operation for DeriveSharedSecret {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DeriveSharedSecret.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            key_agreement_algorithm: Some(input.key_agreement_algorithm.as_str()),
+            recipient: input.recipient.as_ref(),
+            ..Facts::use_of_key(input.grant_tokens.as_ref())
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
-        let recipient = attested(ready, input.recipient.as_ref())?;
+        let recipient = ready.recipient()?;
         let delivered = ready
             .derive_shared_secret(&input.public_key, recipient.as_ref())
             .await?;

@@ -2,8 +2,8 @@
 
 use keystead_api::encrypt::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec,
-    States, check_plaintext_length,
+    CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part,
+    Ready, Spec, States, check_plaintext_length,
 };
 use keystead_types::Fault;
 use std::sync::Arc;
@@ -24,6 +24,14 @@ impl Operation for Encrypt {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::encryption(
+            input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM),
+            &input.encryption_context,
+            input.grant_tokens.as_ref(),
+        )
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         Ok(KeySelector::Named(&input.key_id))
@@ -37,7 +45,6 @@ impl Operation for Encrypt {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let algorithm = input.encryption_algorithm.unwrap_or(DEFAULT_ALGORITHM);
         let blob = ready
             .encrypt(algorithm, &input.encryption_context, &input.plaintext)

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key::{Input, Output};
 use keystead_engine::{
-    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
-    Ready, Spec, States,
+    Audience, CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey,
+    Operation, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
-use super::{DEFAULT_ALGORITHM, attested, check_algorithm, check_context, data_key_length, split};
+use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, data_key_length, split};
 
 /// Makes a data key and returns it sealed and in clear; it is not kept.
 pub enum GenerateDataKey {}
@@ -25,6 +25,17 @@ impl Operation for GenerateDataKey {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            recipient: input.recipient.as_ref(),
+            ..Facts::encryption(
+                DEFAULT_ALGORITHM,
+                &input.encryption_context,
+                input.grant_tokens.as_ref(),
+            )
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
@@ -36,9 +47,8 @@ impl Operation for GenerateDataKey {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
-        let recipient = attested(ready, input.recipient.as_ref())?;
+        let recipient = ready.recipient()?;
         let audience = Audience::of(recipient.as_ref());
         let key = ready
             .generate_data_key(&input.encryption_context, length, audience)

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key_pair::{Input, Output};
 use keystead_engine::{
-    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
-    Ready, Spec, States,
+    Audience, CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey,
+    Operation, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
-use super::{DEFAULT_ALGORITHM, attested, check_algorithm, check_context, split};
+use super::{DEFAULT_ALGORITHM, check_algorithm, check_context, split};
 
 /// Makes a key pair and returns its private key sealed and in clear; it is not kept.
 pub enum GenerateDataKeyPair {}
@@ -25,6 +25,18 @@ impl Operation for GenerateDataKeyPair {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyPair.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            data_key_pair_spec: Some(input.key_pair_spec),
+            recipient: input.recipient.as_ref(),
+            ..Facts::encryption(
+                DEFAULT_ALGORITHM,
+                &input.encryption_context,
+                input.grant_tokens.as_ref(),
+            )
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         Ok(KeySelector::Named(&input.key_id))
@@ -35,8 +47,7 @@ impl Operation for GenerateDataKeyPair {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
-        let recipient = attested(ready, input.recipient.as_ref())?;
+        let recipient = ready.recipient()?;
         let spec = input.key_pair_spec;
         let mut output = Output {
             key_id: Some(ready.key_arn()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key_pair_without_plaintext::{Input, Output};
 use keystead_engine::{
-    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
-    Ready, Spec, States,
+    Audience, CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey,
+    Operation, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -25,6 +25,17 @@ impl Operation for GenerateDataKeyPairWithoutPlaintext {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyPairWithoutPlaintext.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            data_key_pair_spec: Some(input.key_pair_spec),
+            ..Facts::encryption(
+                DEFAULT_ALGORITHM,
+                &input.encryption_context,
+                input.grant_tokens.as_ref(),
+            )
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         Ok(KeySelector::Named(&input.key_id))
@@ -35,7 +46,6 @@ impl Operation for GenerateDataKeyPairWithoutPlaintext {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let spec = input.key_pair_spec;
         let mut output = Output {
             key_id: Some(ready.key_arn()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::generate_data_key_without_plaintext::{Input, Output};
 use keystead_engine::{
-    Audience, CrossAccount, Encrypting, Identifier, KeyEntry, KeySelector, OneKey, Operation,
-    Ready, Spec, States,
+    Audience, CrossAccount, Encrypting, Facts, Identifier, KeyEntry, KeySelector, OneKey,
+    Operation, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -25,6 +25,14 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyWithoutPlaintext.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::encryption(
+            DEFAULT_ALGORITHM,
+            &input.encryption_context,
+            input.grant_tokens.as_ref(),
+        )
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_context(&input.encryption_context)?;
         data_key_length(input.key_spec, input.number_of_bytes)?;
@@ -36,7 +44,6 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let length = data_key_length(input.key_spec, input.number_of_bytes)?;
         let key = ready
             .generate_data_key(&input.encryption_context, length, Audience::Nobody)

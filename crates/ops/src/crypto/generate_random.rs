@@ -2,11 +2,11 @@
 
 use keystead_api::generate_random::{Input, Output};
 use keystead_engine::{
-    AccountWide, CrossAccount, Identifier, Operation, Randomness, Ready, Spec, States,
+    AccountWide, CrossAccount, Facts, Identifier, Operation, Part, Randomness, Ready, Spec, States,
 };
 use keystead_types::{Fault, FaultKind};
 
-use super::{attested, split};
+use super::split;
 
 /// Random bytes from the HSM process.
 pub enum GenerateRandom {}
@@ -22,6 +22,13 @@ impl Operation for GenerateRandom {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateRandom.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            recipient: input.recipient.as_ref(),
+            ..Facts::none()
+        }
+    }
+
     fn target(_input: &Input) -> Result<(), Fault> {
         Ok(())
     }
@@ -35,7 +42,7 @@ impl Operation for GenerateRandom {
             .number_of_bytes
             .and_then(|length| u16::try_from(length).ok());
         let length = length.ok_or_else(|| Fault::validation("NumberOfBytes is required."))?;
-        let recipient = attested(ready, input.recipient.as_ref())?;
+        let recipient = ready.recipient()?;
         let (plaintext, ciphertext_for_recipient) =
             split(ready.random(length, recipient.as_ref()).await?);
         Ok(Output {

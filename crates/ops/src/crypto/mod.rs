@@ -32,8 +32,8 @@ pub use sign::Sign;
 pub use verify::Verify;
 pub use verify_mac::VerifyMac;
 
-use keystead_api::model::{DataKeySpec, DryRunModifierType, RecipientInfo};
-use keystead_engine::{Delivered, KeyEntry, Ready, Recipient, Target};
+use keystead_api::model::{DataKeySpec, DryRunModifierType};
+use keystead_engine::{Delivered, KeyEntry};
 use keystead_types::{
     EncryptionAlgorithm, EncryptionContext, Fault, FaultKind, KeySpec, MacAlgorithm, MessageType,
     Plaintext, SigningAlgorithm, limits,
@@ -118,23 +118,6 @@ fn check_context_use(
     Err(Fault::validation(format!(
         "EncryptionContext is not supported with the algorithm {algorithm}."
     )))
-}
-
-/// Verifies the attestation document of a request that has one.
-fn attested<T: Target>(
-    ready: &mut Ready<'_, T>,
-    recipient: Option<&RecipientInfo>,
-) -> Result<Option<Recipient>, Fault> {
-    let Some(recipient) = recipient else {
-        return Ok(None);
-    };
-    let document = recipient.attestation_document.as_deref();
-    match (document, recipient.key_encryption_algorithm) {
-        (Some(document), Some(_)) => ready.attest(document).map(Some),
-        _ => Err(Fault::validation(
-            "Recipient needs both AttestationDocument and KeyEncryptionAlgorithm.",
-        )),
-    }
 }
 
 /// Splits a secret into the answer's members: in clear, or for the recipient.

@@ -2,8 +2,8 @@
 
 use keystead_api::re_encrypt::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Encrypting, Identifier, KeyPair, KeySelector, Operation, Ready, Side, Spec,
-    States, TwoKeys,
+    CrossAccount, Encrypting, Facts, Identifier, KeyPair, KeySelector, Operation, Part, Ready,
+    Side, Spec, States, TwoKeys,
 };
 use keystead_types::{EncryptionAlgorithm, Fault};
 
@@ -46,6 +46,15 @@ impl Operation for ReEncrypt {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ReEncrypt.html",
     };
 
+    fn facts(input: &Input, part: Part) -> Facts<'_> {
+        let (from, to) = algorithms(input);
+        let (algorithm, context) = match part {
+            Part::First => (from, &input.source_encryption_context),
+            Part::Second => (to, &input.destination_encryption_context),
+        };
+        Facts::encryption(algorithm, context, input.grant_tokens.as_ref())
+    }
+
     fn target(input: &Input) -> Result<(KeySelector<'_>, KeySelector<'_>), Fault> {
         check_context(&input.source_encryption_context)?;
         check_context(&input.destination_encryption_context)?;
@@ -78,7 +87,6 @@ impl Operation for ReEncrypt {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let (from, to) = algorithms(input);
         let (source_arn, destination_arn) = ready.key_arns();
         let mut output = Output {

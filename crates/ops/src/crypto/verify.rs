@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::verify::{Input, Output};
 use keystead_engine::{
-    CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Signable, Signing,
-    Spec, States,
+    CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
+    Signable, Signing, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -25,6 +25,14 @@ impl Operation for Verify {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_Verify.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            signing_algorithm: Some(input.signing_algorithm.as_str()),
+            message_type: Some(kind(input.message_type).as_str()),
+            ..Facts::use_of_key(input.grant_tokens.as_ref())
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
     }
@@ -39,7 +47,6 @@ impl Operation for Verify {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let what = Signable {
             algorithm: input.signing_algorithm,
             message_type: kind(input.message_type),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::verify_mac::{Input, Output};
 use keystead_engine::{
-    Authenticating, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready,
-    Spec, States,
+    Authenticating, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation,
+    Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -25,6 +25,13 @@ impl Operation for VerifyMac {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_VerifyMac.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            mac_algorithm: Some(input.mac_algorithm.as_str()),
+            ..Facts::use_of_key(input.grant_tokens.as_ref())
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
     }
@@ -34,7 +41,6 @@ impl Operation for VerifyMac {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let message = input.message.expose();
         ready
             .verify_mac(input.mac_algorithm, message, &input.mac)

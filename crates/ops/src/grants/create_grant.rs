@@ -2,8 +2,8 @@
 
 use keystead_api::create_grant::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, GrantParty, Identifier, KeyEntry, KeySelector, NewGrant, OneKey,
-    Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, GrantFacts, GrantParty, Identifier, KeyEntry, KeySelector,
+    NewGrant, OneKey, Operation, Pairs, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -23,6 +23,29 @@ impl Operation for CreateGrant {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        let constraints = input.constraints.as_ref();
+        Facts {
+            about_grants: true,
+            grant: Some(GrantFacts {
+                operations: &input.operations,
+                subset: constraints.map_or(Pairs::Absent, |held| {
+                    Pairs::Context(&held.encryption_context_subset)
+                }),
+                equals: constraints.map_or(Pairs::Absent, |held| {
+                    Pairs::Context(&held.encryption_context_equals)
+                }),
+                source_arn: constraints.and_then(|held| held.source_arn.as_deref()),
+                grantee: input.grantee_principal.as_deref(),
+                grantee_service: input.grantee_service_principal.as_deref(),
+                retiring: input.retiring_principal.as_deref(),
+                retiring_service: input.retiring_service_principal.as_deref(),
+            }),
+            grant_tokens: input.grant_tokens.as_deref().unwrap_or_default(),
+            ..Facts::none()
+        }
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         check_parties(input)?;
         fitting::operations(&input.operations)?;
@@ -37,7 +60,6 @@ impl Operation for CreateGrant {
     }
 
     async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
         let party =
             |principal: Option<&String>, service: Option<&String>| match (principal, service) {
                 (Some(arn), _) => ready.grant_principal(arn).map(Some),

@@ -2,8 +2,8 @@
 
 use keystead_api::list_grants::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, GrantPage, GrantParty, Identifier, KeySelector, OneKey, Operation, Ready,
-    Spec, States, page_limit,
+    AnyUse, CrossAccount, Facts, GrantPage, GrantParty, Identifier, KeySelector, OneKey, Operation,
+    Part, Ready, Spec, States, page_limit,
 };
 use keystead_types::{Fault, Principal};
 
@@ -22,6 +22,13 @@ impl Operation for ListGrants {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListGrants.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            about_grants: true,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         page_limit(input.limit, PAGE)?;

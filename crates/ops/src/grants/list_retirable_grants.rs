@@ -2,8 +2,8 @@
 
 use keystead_api::list_retirable_grants::{Input, Output};
 use keystead_engine::{
-    AccountWide, CrossAccount, GrantParty, Identifier, Listing, Operation, Ready, Spec, States,
-    page_limit,
+    AccountWide, CrossAccount, Facts, GrantParty, Identifier, Listing, Operation, Part, Ready,
+    Spec, States, page_limit,
 };
 use keystead_types::Fault;
 
@@ -22,6 +22,14 @@ impl Operation for ListRetirableGrants {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListRetirableGrants.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        let principal = input.retiring_principal.as_deref();
+        Facts {
+            resource: principal.or(input.retiring_service_principal.as_deref()),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<(), Fault> {
         page_limit(input.limit, PAGE)?;

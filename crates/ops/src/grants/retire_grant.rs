@@ -2,7 +2,7 @@
 
 use keystead_api::retire_grant::Input;
 use keystead_engine::{
-    CrossAccount, GrantSelector, HeldGrant, Identifier, Operation, Ready, Spec, States,
+    CrossAccount, Facts, GrantSelector, HeldGrant, Identifier, Operation, Part, Ready, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -19,6 +19,10 @@ impl Operation for RetireGrant {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<GrantSelector<'_>, Fault> {
         match (&input.grant_token, &input.key_id, &input.grant_id) {

@@ -2,7 +2,8 @@
 
 use keystead_api::revoke_grant::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States,
 };
 use keystead_types::Fault;
 
@@ -21,6 +22,13 @@ impl Operation for RevokeGrant {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_RevokeGrant.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            about_grants: true,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

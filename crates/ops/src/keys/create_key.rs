@@ -2,8 +2,8 @@
 
 use keystead_api::create_key::{Input, Output};
 use keystead_engine::{
-    AccountWide, Creating, CrossAccount, Identifier, KeyScope, Lockout, NewKey, Operation, Ready,
-    Spec, States,
+    AccountWide, CreatedKey, Creating, CrossAccount, Facts, Identifier, KeyScope, Lockout, NewKey,
+    Operation, Part, Ready, Spec, States, Tags,
 };
 use keystead_types::{Fault, FaultKind, KeyArn, KeySpec, KeyState, KeyUsage, Origin};
 
@@ -23,6 +23,25 @@ impl Operation for CreateKey {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        let spec = input.key_spec.or(input.customer_master_key_spec);
+        let spec = spec.unwrap_or(KeySpec::SymmetricDefault);
+        let default = (spec == KeySpec::SymmetricDefault).then_some(KeyUsage::EncryptDecrypt);
+        let tagged = input.tags.as_ref().is_some_and(|tags| !tags.is_empty());
+        Facts {
+            also: tagged.then_some("kms:TagResource"),
+            bypass_lockout: input.bypass_policy_lockout_safety_check,
+            created: Some(CreatedKey {
+                spec,
+                usage: input.key_usage.or(default),
+                origin: input.origin.unwrap_or(Origin::AwsKms),
+                multi_region: (input.multi_region == Some(true)).then_some("PRIMARY"),
+            }),
+            tags: Tags::of_new_key(input.tags.as_ref()),
+            ..Facts::none()
+        }
+    }
 
     fn target(_input: &Input) -> Result<(), Fault> {
         Ok(())

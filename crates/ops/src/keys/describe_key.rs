@@ -2,7 +2,8 @@
 
 use keystead_api::describe_key::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States,
 };
 use keystead_types::Fault;
 
@@ -21,6 +22,10 @@ impl Operation for DescribeKey {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::use_of_key(input.grant_tokens.as_ref())
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

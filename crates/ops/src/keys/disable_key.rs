@@ -2,7 +2,8 @@
 
 use keystead_api::disable_key::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States,
 };
 use keystead_types::{Fault, KeyState};
 
@@ -19,6 +20,13 @@ impl Operation for DisableKey {
         states: States::Switchable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKey.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            ends_use: true,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

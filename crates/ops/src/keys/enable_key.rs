@@ -2,8 +2,8 @@
 
 use keystead_api::enable_key::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyRecord, KeySelector, OneKey, Operation, Ready, Spec,
-    States, settle_import_state,
+    AnyUse, CrossAccount, Facts, Identifier, KeyRecord, KeySelector, OneKey, Operation, Part,
+    Ready, Spec, States, settle_import_state,
 };
 use keystead_types::{Fault, FaultKind, KeyState, Origin};
 
@@ -20,6 +20,10 @@ impl Operation for EnableKey {
         states: States::Switchable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKey.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

@@ -3,7 +3,8 @@
 use keystead_api::get_key_last_usage::{Input, Output};
 use keystead_api::model::KeyLastUsageData;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States, Use,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States, Use,
 };
 use keystead_types::Fault;
 
@@ -20,6 +21,10 @@ impl Operation for GetKeyLastUsage {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyLastUsage.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

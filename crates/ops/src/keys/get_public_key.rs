@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::get_public_key::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::{Fault, FaultKind};
 
@@ -24,6 +25,10 @@ impl Operation for GetPublicKey {
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetPublicKey.html",
     };
 
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::use_of_key(input.grant_tokens.as_ref())
+    }
+
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
     }
@@ -40,8 +45,7 @@ impl Operation for GetPublicKey {
         ))
     }
 
-    async fn run(input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
-        ready.check_grant_tokens(input.grant_tokens.as_deref().unwrap_or_default())?;
+    async fn run(_input: &Input, ready: &mut Ready<'_, Self::Target>) -> Result<Output, Fault> {
         let arn = ready.key_arn();
         let key = ready.key();
         // A key whose material was never imported has none.

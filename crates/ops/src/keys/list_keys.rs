@@ -3,7 +3,7 @@
 use keystead_api::list_keys::{Input, Output};
 use keystead_api::model::{KeyListEntry, ResourceOwnerType};
 use keystead_engine::{
-    AccountWide, CrossAccount, Identifier, Listing, Operation, Ready, Spec, States,
+    AccountWide, CrossAccount, Facts, Identifier, Listing, Operation, Part, Ready, Spec, States,
 };
 use keystead_types::{Fault, KeyArn};
 
@@ -23,6 +23,10 @@ impl Operation for ListKeys {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeys.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(_input: &Input) -> Result<(), Fault> {
         Ok(())

@@ -2,8 +2,8 @@
 
 use keystead_api::schedule_key_deletion::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Deletion, Identifier, KeyRecord, KeySelector, MultiRegionRole, OneKey,
-    Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Deletion, Facts, Identifier, KeyRecord, KeySelector, MultiRegionRole,
+    OneKey, Operation, Part, Ready, Spec, States,
 };
 use keystead_types::{Fault, KeyState};
 
@@ -24,6 +24,14 @@ impl Operation for ScheduleKeyDeletion {
         states: States::Deletable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            pending_window_days: input.pending_window_in_days,
+            ends_use: true,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         let (least, most, _) = WINDOW_DAYS;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::delete_imported_key_material::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeyRecord, KeySelector, Material, OneKey,
-    Operation, Ready, Spec, States, settle_import_state,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeyRecord, KeySelector, Material, OneKey,
+    Operation, Part, Ready, Spec, States, settle_import_state,
 };
 use keystead_types::{Fault, FaultKind, MaterialId};
 
@@ -25,6 +25,10 @@ impl Operation for DeleteImportedKeyMaterial {
         states: States::MaterialDeletable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DeleteImportedKeyMaterial.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::get_parameters_for_import::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::{Fault, FaultKind, KeySpec, Plaintext, WrappingAlgorithm, WrappingKeySpec};
 
@@ -27,6 +28,14 @@ impl Operation for GetParametersForImport {
         states: States::ImportPreparable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetParametersForImport.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            wrapping_algorithm: Some(input.wrapping_algorithm.as_str()),
+            wrapping_key_spec: Some(input.wrapping_key_spec.as_str()),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use keystead_api::import_key_material::{Input, Output};
 use keystead_api::model::{ExpirationModelType, ImportType};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, Import, Imported, KeyEntry, KeyRecord, KeySelector, Material,
-    MaterialState, MultiRegionRole, OneKey, Operation, Ready, Spec, States, settle_import_state,
+    AnyUse, CrossAccount, Facts, Identifier, Import, Imported, KeyEntry, KeyRecord, KeySelector,
+    Material, MaterialState, MultiRegionRole, OneKey, Operation, Part, Ready, Spec, States,
+    settle_import_state,
 };
 use keystead_types::{Fault, FaultKind, KeySpec, MaterialId, Timestamp};
 
@@ -31,6 +32,14 @@ impl Operation for ImportKeyMaterial {
         states: States::Importable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ImportKeyMaterial.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            expiration_model: input.expiration_model.map(ExpirationModelType::as_str),
+            valid_to: input.valid_to,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         match (expires(input), input.valid_to) {

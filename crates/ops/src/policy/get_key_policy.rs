@@ -2,13 +2,14 @@
 
 use keystead_api::get_key_policy::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States,
 };
 use keystead_types::Fault;
 
 use super::{DEFAULT_NAME, no_such_policy};
 
-/// Returns a key's policy, as it was stored.
+/// Returns a key's policy, as it was stored; who is gone shows as a unique id.
 pub enum GetKeyPolicy {}
 
 impl Operation for GetKeyPolicy {
@@ -21,6 +22,13 @@ impl Operation for GetKeyPolicy {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            policy_name: Some(input.policy_name.as_deref().unwrap_or(DEFAULT_NAME)),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
@@ -35,7 +43,7 @@ impl Operation for GetKeyPolicy {
             return Err(no_such_policy());
         }
         Ok(Output {
-            policy: Some(ready.key().policy.clone()),
+            policy: Some(ready.shown_policy()),
             policy_name: Some(DEFAULT_NAME.to_owned()),
         })
     }

@@ -2,7 +2,8 @@
 
 use keystead_api::put_key_policy::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, Lockout, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, Lockout, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::Fault;
 
@@ -21,6 +22,14 @@ impl Operation for PutKeyPolicy {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            bypass_lockout: input.bypass_policy_lockout_safety_check,
+            policy_name: Some(input.policy_name.as_deref().unwrap_or(DEFAULT_NAME)),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))
@@ -42,8 +51,6 @@ impl Operation for PutKeyPolicy {
         } else {
             Lockout::Check
         };
-        ready.check_policy(&input.policy, lockout)?;
-        ready.update(|key| key.policy.clone_from(&input.policy));
-        Ok(())
+        ready.put_policy(&input.policy, lockout)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use keystead_api::model::Tag;
 use keystead_api::replicate_key::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, Lockout, NewReplica, OneKey,
-    Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, Lockout, NewReplica, OneKey,
+    Operation, Part, Ready, Spec, States,
 };
 use keystead_types::{Fault, Region};
 
@@ -27,6 +27,14 @@ impl Operation for ReplicateKey {
         states: States::Replicable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ReplicateKey.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            bypass_lockout: input.bypass_policy_lockout_safety_check,
+            replica_region: Some(&input.replica_region),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::update_primary_region::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::{Fault, Region};
 
@@ -26,6 +27,13 @@ impl Operation for UpdatePrimaryRegion {
         states: States::Replicable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_UpdatePrimaryRegion.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            primary_region: Some(&input.primary_region),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

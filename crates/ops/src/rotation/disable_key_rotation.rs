@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::disable_key_rotation::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
+    Spec, States,
 };
 use keystead_types::Fault;
 
@@ -24,6 +25,10 @@ impl Operation for DisableKeyRotation {
         states: States::Rotatable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKeyRotation.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

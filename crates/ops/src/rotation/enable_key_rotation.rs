@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keystead_api::enable_key_rotation::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, OneKey, Operation, Ready,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, OneKey, Operation, Part, Ready,
     RotationSetting, Spec, States,
 };
 use keystead_types::Fault;
@@ -28,6 +28,13 @@ impl Operation for EnableKeyRotation {
         states: States::Rotatable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            rotation_period_days: input.rotation_period_in_days,
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

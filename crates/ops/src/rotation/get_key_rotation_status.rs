@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keystead_api::get_key_rotation_status::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, MaterialState, OneKey, Operation,
-    Ready, Rotation, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, MaterialState, OneKey,
+    Operation, Part, Ready, Rotation, Spec, States,
 };
 use keystead_types::{Fault, KeyState};
 
@@ -25,6 +25,10 @@ impl Operation for GetKeyRotationStatus {
         states: States::RotationShown,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

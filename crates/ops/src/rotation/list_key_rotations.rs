@@ -8,8 +8,8 @@ use keystead_api::model::{
     RotationsListEntry,
 };
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeySelector, Material, MaterialState, OneKey,
-    Operation, Ready, Rotation, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeySelector, Material, MaterialState,
+    OneKey, Operation, Part, Ready, Rotation, Spec, States,
 };
 use keystead_types::Fault;
 
@@ -32,6 +32,10 @@ impl Operation for ListKeyRotations {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeyRotations.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

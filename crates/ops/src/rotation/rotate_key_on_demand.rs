@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use keystead_api::rotate_key_on_demand::{Input, Output};
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeyEntry, KeyRecord, KeySelector, Material, MaterialState,
-    OneKey, Operation, Ready, Rotation, Spec, States, limits::ROTATION_CONFLICT_MILLIS,
+    AnyUse, CrossAccount, Facts, Identifier, KeyEntry, KeyRecord, KeySelector, Material,
+    MaterialState, OneKey, Operation, Part, Ready, Rotation, Spec, States,
+    limits::ROTATION_CONFLICT_MILLIS,
 };
 use keystead_types::{Fault, FaultKind, MaterialId, Origin, Timestamp};
 
@@ -26,6 +27,10 @@ impl Operation for RotateKeyOnDemand {
         states: States::RotatableNow,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_RotateKeyOnDemand.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

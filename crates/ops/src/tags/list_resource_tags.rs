@@ -3,8 +3,8 @@
 use keystead_api::list_resource_tags::{Input, Output};
 use keystead_api::model::Tag;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
-    page_limit,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States, page_limit,
 };
 use keystead_types::Fault;
 
@@ -24,6 +24,10 @@ impl Operation for ListResourceTags {
         states: States::Any,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_ListResourceTags.html",
     };
+
+    fn facts(_input: &Input, _part: Part) -> Facts<'_> {
+        Facts::none()
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         page_limit(input.limit, PAGE)?;

@@ -2,7 +2,8 @@
 
 use keystead_api::tag_resource::Input;
 use keystead_engine::{
-    AnyUse, CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Spec, States,
+    AnyUse, CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Spec,
+    States, Tags,
 };
 use keystead_types::Fault;
 
@@ -21,6 +22,13 @@ impl Operation for TagResource {
         states: States::NotPendingDeletion,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_TagResource.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts {
+            tags: Tags::Set(&input.tags),
+            ..Facts::none()
+        }
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use keystead_api::{OperationName, for_each_operation};
 use keystead_audit::{Audited, MemoryLog, Record, SourceAddress, Trail};
 use keystead_engine::{KeyRecord, Peer, Request, Site, SiteParts, serve, serve_unbuilt};
-use keystead_identity::Bearer;
+use keystead_identity::{Bearer, Origin};
 use keystead_store::memory::MemoryBackend;
 use keystead_store::{Backend, Change, Records, Versioned};
 use keystead_types::{
@@ -218,15 +218,16 @@ impl World {
         let mut random = [0; 16];
         self.entropy.fill(&mut random);
         Request {
-            bearer: Arc::new(Bearer {
-                caller,
-                session_policies: None,
-            }),
+            bearer: Arc::new(Bearer::plain(caller)),
             request_id: RequestId::from_random(random),
             peer: Peer {
                 source_ip: SourceAddress::Ip([192, 0, 2, 1].into()),
-                user_agent: "walk".to_owned(),
                 tls: None,
+                origin: Origin {
+                    source_ip: Some([192, 0, 2, 1].into()),
+                    user_agent: "walk".to_owned(),
+                    ..Origin::default()
+                },
             },
             body,
         }
