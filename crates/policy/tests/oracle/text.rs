@@ -69,24 +69,22 @@ fn resolve(inside: &str, facts: &Facts) -> Option<String> {
     }
 }
 
-/// Whether the whole text fits, by filling the table of all prefixes of both.
+/// Whether the whole text fits. Tries every way; the texts here have few stars.
 pub(crate) fn like(pattern: &[Token], text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    // fits[j]: the pattern so far fits the first j characters.
-    let mut fits = vec![false; text.len() + 1];
-    fits[0] = true;
-    for token in pattern {
-        let mut next = vec![false; text.len() + 1];
-        for j in 0..=text.len() {
-            next[j] = match token {
-                Token::Any => fits[j] || (j > 0 && next[j - 1]),
-                Token::One => j > 0 && fits[j - 1],
-                Token::Char(c) => j > 0 && fits[j - 1] && text[j - 1] == *c,
-            };
-        }
-        fits = next;
+    fits(pattern, &text.chars().collect::<Vec<char>>())
+}
+
+fn fits(pattern: &[Token], text: &[char]) -> bool {
+    let Some((token, rest)) = pattern.split_first() else {
+        return text.is_empty();
+    };
+    match (token, text.split_first()) {
+        (Token::Any, None) => fits(rest, text),
+        (Token::Any, Some((_, after))) => fits(rest, text) || fits(pattern, after),
+        (Token::One, Some((_, after))) => fits(rest, after),
+        (Token::Char(c), Some((first, after))) => c == first && fits(rest, after),
+        (Token::One | Token::Char(_), None) => false,
     }
-    fits[text.len()]
 }
 
 /// Splits an ARN's pattern at its first five colons.
