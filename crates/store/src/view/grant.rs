@@ -157,8 +157,8 @@ impl Records {
     }
 
     /// The grants of a key that name one grantee, in order of their ids, at most `limit`
-    /// (1–10,000), and whether there are more. When some are removed meanwhile, there may be fewer.
-    /// Costs nothing for grants of others.
+    /// (1–10,000), and whether there are more. When some are removed meanwhile, there may be fewer
+    /// than `limit` although there are more, but at least one. Costs nothing for grants of others.
     ///
     /// `digest` is their [`grantee_digest`](GrantRecord::grantee_digest).
     pub async fn grants_by_grantee(
@@ -170,33 +170,38 @@ impl Records {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let odd = || misplaced("entry of the index of grants by grantee");
-        let after = after.map(|grant_id| GrantPlace {
+        let mut after = after.map(|grant_id| GrantPlace {
             account,
             key_id,
             grant_id,
         });
-        let range = layout::grants_by_grantee(account, key_id, digest, after.as_ref());
-        let page = self.backend.scan(range, limit, true).await?;
-        let places = page.entries.iter();
-        let places = places
-            .map(|entry| layout::parse_grant_by_grantee(&entry.key).ok_or_else(odd))
-            .collect::<Result<Vec<_>, _>>()?;
-        if places.is_empty() {
-            return Ok((Vec::new(), false));
-        }
-        let keys = places.iter().map(layout::grant).collect();
-        let (_, entries) = self.backend.get(keys).await?;
-        let mut grants = Vec::with_capacity(places.len());
-        for (place, entry) in places.iter().zip(entries) {
-            // Removed since the index was read.
-            let Some(entry) = entry else { continue };
-            let grant = decode(&entry, place)?;
-            if grant.value.grantee_digest() != *digest {
-                return Err(odd());
+        loop {
+            let range = layout::grants_by_grantee(account, key_id, digest, after.as_ref());
+            let page = self.backend.scan(range, limit, true).await?;
+            let places = page.entries.iter();
+            let places = places
+                .map(|entry| layout::parse_grant_by_grantee(&entry.key).ok_or_else(odd))
+                .collect::<Result<Vec<_>, _>>()?;
+            if places.is_empty() {
+                return Ok((Vec::new(), false));
             }
-            grants.push(grant);
+            let keys = places.iter().map(layout::grant).collect();
+            let (_, entries) = self.backend.get(keys).await?;
+            let mut grants = Vec::with_capacity(places.len());
+            for (place, entry) in places.iter().zip(entries) {
+                // Removed since the index was read.
+                let Some(entry) = entry else { continue };
+                let grant = decode(&entry, place)?;
+                if grant.value.grantee_digest() != *digest {
+                    return Err(odd());
+                }
+                grants.push(grant);
+            }
+            if !grants.is_empty() || !page.more {
+                return Ok((grants, page.more));
+            }
+            after = places.last().copied();
         }
-        Ok((grants, page.more))
     }
 
     /// The grant that an index entry points to, both of one state of the store.
