@@ -137,6 +137,9 @@ pub(crate) fn compare(
     }
     let ours = decision::decide(&said, question);
     let theirs = decide(&engine.case(), &request);
+    if theirs.is_allowed() != (ours == Answer::Allowed) {
+        return Err(format!("decision: oracle {ours:?}, engine {theirs:?}"));
+    }
     let same = match (&theirs, &ours) {
         (Decision::Allowed(basis), Answer::Allowed) => well_founded(basis, world, question),
         (Decision::Denied(Denial::Explicit(place)), Answer::Explicit(seats)) => {

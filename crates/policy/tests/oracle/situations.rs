@@ -124,7 +124,7 @@ fn value(dice: &mut Dice, base: &str, name: &str, kind: Type, target: &Question)
             (Type::Flag, _) => &["true", "false", "t*", "TRUE"],
             (Type::Number | Type::Seconds, _) => &NUMBER_TEXTS,
             (_, true) => &TEXT_PATTERNS,
-            (_, false) => &TEXTS[..10],
+            (_, false) => &TEXTS[..12],
         };
         return dice.text(patterns).into();
     }
@@ -165,9 +165,9 @@ fn own(dice: &mut Dice, base: &str, fact: &Fact) -> Option<Value> {
     if !valid {
         return None;
     }
-    let cut = text.len() / 2;
+    let half: String = text.chars().take(text.chars().count() / 2).collect();
     Some(match base {
-        "StringLike" | "StringNotLike" if dice.chance(40) => format!("{}*", &text[..cut]).into(),
+        "StringLike" | "StringNotLike" if dice.chance(40) => format!("{half}*").into(),
         "StringEqualsIgnoreCase" | "StringNotEqualsIgnoreCase" if dice.chance(50) => {
             text.to_ascii_uppercase().into()
         }

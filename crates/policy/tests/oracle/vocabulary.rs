@@ -153,7 +153,7 @@ pub(crate) const KEYS: [(&str, Type, bool); 27] = [
 ];
 
 /// Values of requests.
-pub(crate) const TEXTS: [&str; 11] = [
+pub(crate) const TEXTS: [&str; 13] = [
     "a",
     "A",
     "ab",
@@ -164,10 +164,12 @@ pub(crate) const TEXTS: [&str; 11] = [
     "team",
     "Team",
     "111122223333",
+    "é",
+    "É",
     "${aws:username}",
 ];
 /// Values of policies, beside those of requests.
-pub(crate) const TEXT_PATTERNS: [&str; 17] = [
+pub(crate) const TEXT_PATTERNS: [&str; 18] = [
     "a*",
     "?",
     "*b",
@@ -184,6 +186,7 @@ pub(crate) const TEXT_PATTERNS: [&str; 17] = [
     "${aws:PrincipalTag/unit, 'ab'}?",
     "${aws:TagKeys}",
     "?${kms:EncryptionContext:team}",
+    "é*",
     "",
 ];
 pub(crate) const ARNS: [&str; 6] = [
