@@ -130,9 +130,21 @@ fn has_managed_limits(bearer: &Bearer) -> bool {
     limits.is_some_and(|limits| !limits.managed.is_empty())
 }
 
-/// Whether the user or role of a credential is still the one that it was issued to.
+/// Whether the user or role of a session is still the one that it was issued to, under the name
+/// that the session says. (A renamed user's sessions end: they would go on under a name that
+/// somebody else may get.)
 fn is_alive(view: &View, bearer: &Bearer) -> bool {
-    bearer.holder_id().is_none_or(|id| view.world.is_held(id))
+    let Some(id) = bearer.holder_id() else {
+        return matches!(
+            bearer.caller.principal,
+            Principal::Root { .. } | Principal::FederatedUser { .. } | Principal::Service { .. }
+        );
+    };
+    match &bearer.caller.principal {
+        Principal::User { name, .. } => view.world.path_name(id) == Some(name),
+        Principal::RoleSession { role, .. } => view.world.path_name(id) == Some(role),
+        _ => view.world.is_held(id),
+    }
 }
 
 /// What a federated user of a root user may do at most.

@@ -13,7 +13,6 @@ use super::held::{
     BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser, default_version,
 };
 use super::{Account, World};
-use crate::Standing;
 
 /// What a change of a record makes anew beside itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +139,7 @@ impl World {
         }
     }
 
-    fn edit(&mut self, account: AccountId) -> &mut Account {
+    pub(super) fn edit(&mut self, account: AccountId) -> &mut Account {
         Arc::make_mut(self.accounts.entry(account).or_default())
     }
 
@@ -263,120 +262,11 @@ impl World {
         let arn = self.arn(record.account, "oidc-provider", "/", &record.url);
         HeldProvider { arn, record }
     }
-
-    fn stand(&mut self, account: AccountId, name: &str, kind: IdentityKind, ripple: Ripple) {
-        match ripple {
-            Ripple::Later => {}
-            Ripple::Account => self.restand(account),
-            Ripple::Own => self.stand_one(account, name, kind),
-        }
-    }
-
-    /// Works out the standings of all users and roles of an account.
-    fn restand(&mut self, account: AccountId) {
-        let held = self.account(account);
-        let users = held.users.keys().map(|name| (IdentityKind::User, name));
-        let roles = held.roles.keys().map(|name| (IdentityKind::Role, name));
-        let all: Vec<_> = users
-            .chain(roles)
-            .map(|(kind, name)| (kind, name.clone()))
-            .collect();
-        for (kind, name) in all {
-            self.stand_one(account, &name, kind);
-        }
-    }
-
-    fn stand_one(&mut self, account: AccountId, name: &str, kind: IdentityKind) {
-        let held = self.account(account);
-        match kind {
-            IdentityKind::User => {
-                let Some(standing) = held.users.get(name).map(|user| self.standing_of_user(user))
-                else {
-                    return;
-                };
-                if let Some(user) = self.edit(account).users.get_mut(name) {
-                    Arc::make_mut(user).standing = Arc::new(standing);
-                }
-            }
-            IdentityKind::Role => {
-                let Some(standing) = held.roles.get(name).map(|role| self.standing_of_role(role))
-                else {
-                    return;
-                };
-                if let Some(role) = self.edit(account).roles.get_mut(name) {
-                    Arc::make_mut(role).standing = Arc::new(standing);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn standing_of_user(&self, user: &HeldUser) -> Standing {
-        let mut policies = user.inline.to_vec();
-        self.add_attached(&user.record.policies, &mut policies);
-        let account = self.account(user.record.account);
-        for group in user
-            .record
-            .groups
-            .iter()
-            .filter_map(|name| account.group(name))
-        {
-            policies.extend(group.inline.iter().cloned());
-            self.add_attached(&group.record.policies, &mut policies);
-        }
-        Standing {
-            policies: policies.into(),
-            boundary: self.boundary(user.record.boundary.as_deref()),
-            tags: tags(&user.record.tags),
-        }
-    }
-
-    fn standing_of_role(&self, role: &HeldRole) -> Standing {
-        let mut policies = role.inline.to_vec();
-        self.add_attached(&role.record.policies, &mut policies);
-        Standing {
-            policies: policies.into(),
-            boundary: self.boundary(role.record.boundary.as_deref()),
-            tags: tags(&role.record.tags),
-        }
-    }
-
-    /// A policy cannot be deleted while it is attached. Should one be gone all the same, what it
-    /// denied would be allowed: then everything is denied.
-    fn add_attached(&self, set: &PolicySet, to: &mut Vec<NamedPolicy>) {
-        let found = set.attached.iter().map(|arn| self.managed_or_deny(arn));
-        to.extend(found);
-    }
-
-    /// A policy that denies everything.
-    pub(crate) fn deny_all(&self) -> Arc<Policy> {
-        self.deny_all.clone()
-    }
-
-    /// The managed policy with an ARN; one that is gone denies everything.
-    pub(crate) fn managed_or_deny(&self, arn: &str) -> NamedPolicy {
-        let gone = || NamedPolicy {
-            name: arn.into(),
-            policy: self.deny_all.clone(),
-        };
-        self.managed_policy(arn).unwrap_or_else(gone)
-    }
-
-    fn boundary(&self, arn: Option<&str>) -> Option<NamedPolicy> {
-        arn.map(|arn| self.managed_or_deny(arn))
-    }
 }
 
 fn path_name(path: &str, name: &str) -> Arc<str> {
     let path = path.strip_prefix('/').unwrap_or(path);
     format!("{path}{name}").into()
-}
-
-fn tags(of: &[(String, String)]) -> Arc<[(Box<str>, Box<str>)]> {
-    let pairs = of.iter();
-    pairs
-        .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
-        .collect()
 }
 
 /// Compiles a document of a record.

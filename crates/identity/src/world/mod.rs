@@ -2,6 +2,7 @@
 
 mod edit;
 mod held;
+mod stand;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -203,6 +204,16 @@ impl World {
         match kind {
             IdentityKind::User => held.users.get(name).map(|user| user.standing.clone()),
             _ => held.roles.get(name).map(|role| role.standing.clone()),
+        }
+    }
+
+    /// Path and name of the user or role with a unique id.
+    pub(crate) fn path_name(&self, unique_id: &str) -> Option<&Arc<str>> {
+        let (account, kind, name) = self.holders.get(unique_id)?;
+        let held = self.account(*account);
+        match kind {
+            IdentityKind::User => held.users.get(name).map(|user| &user.path_name),
+            _ => held.roles.get(name).map(|role| &role.path_name),
         }
     }
 
