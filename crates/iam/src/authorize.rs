@@ -6,11 +6,13 @@
 
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
-use keystead_policy::{Case, Decision, Denial, decide};
+use keystead_policy::{Basis, Case, Decision, Denial, Explanation, decide, explain};
 use keystead_types::{Fault, FaultKind};
+use serde_json::json;
 
 use crate::asks::{Ask, Asks};
 use crate::context::IamContext;
+use crate::limits::{AUDITED_EXPLANATION_BYTES, SEALED_EXPLANATION_BYTES};
 use crate::service::{Request, Service};
 
 /// Allows everything that is asked for, or refuses with AWS's text.
@@ -101,15 +103,52 @@ impl Asker<'_> {
             ..Case::default()
         };
         match decide(&case, &question) {
-            Decision::Allowed(_) => Ok(()),
+            Decision::Allowed(basis) => {
+                note_basis(entry, &basis);
+                Ok(())
+            }
             Decision::Denied(denial) => {
                 let who = caller.principal.arn(partition).to_string();
                 let what = ask.shown.unwrap_or(&ask.resource);
-                let text = refusal(&who, action, what, &denial);
-                Err(Fault::new(FaultKind::AccessDenied, text))
+                let fault = Fault::new(
+                    FaultKind::AccessDenied,
+                    refusal(&who, action, what, &denial),
+                );
+                let why = explain(&case, &question);
+                entry.authorization(told(&why, &question, AUDITED_EXPLANATION_BYTES));
+                let sealed = told(&why, &question, SEALED_EXPLANATION_BYTES);
+                Err(match self.service.directory().seal_message(&sealed) {
+                    Some(message) => fault.with_authorization_message(message),
+                    None => fault,
+                })
             }
         }
     }
+}
+
+/// Why, for the audit record of an allowed request: few bytes.
+fn note_basis(entry: &mut Entry, basis: &Basis) {
+    let Basis::Statement(place) = basis else {
+        return;
+    };
+    let why = json!({"allowedBy": {
+        "policyType": place.kind.as_str(),
+        "policy": place.policy.as_deref(),
+        "statement": place.statement,
+    }});
+    entry.authorization(why.to_string().into_bytes());
+}
+
+/// An explanation as JSON: the question, the decision, the policies.
+fn told(why: &Explanation, question: &keystead_policy::Request<'_>, max_bytes: usize) -> Vec<u8> {
+    let mut object = why.to_json(max_bytes);
+    if let Some(members) = object.as_object_mut() {
+        let principal = question.principal.arn(question.partition).to_string();
+        members.insert("principal".to_owned(), principal.into());
+        members.insert("action".to_owned(), question.action.into());
+        members.insert("resource".to_owned(), question.resource.into());
+    }
+    object.to_string().into_bytes()
 }
 
 /// AWS's words for a denial.

@@ -49,3 +49,9 @@ pub const SIMULATED_PAIRS: usize = 10_000;
 pub(crate) const OUTBOX_STAYS_MILLIS: i64 = 1_000;
 /// Records of the outbox that one commit removes. Ours.
 pub(crate) const OUTBOX_SWEPT_AT_ONCE: usize = 64;
+/// Room for the statements of an explanation in the audit record, bytes. Ours: a record has 16 KiB
+/// for it.
+pub(crate) const AUDITED_EXPLANATION_BYTES: usize = 12 * 1024;
+/// Room for the statements of an explanation that is sealed into a header, bytes. Ours: sealed and
+/// in base64 it stays below 4 KiB.
+pub(crate) const SEALED_EXPLANATION_BYTES: usize = 2 * 1024;

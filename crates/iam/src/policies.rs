@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keystead_api::iam::{self as api, model};
 use keystead_identity::{Account, HeldPolicy};
+use keystead_policy::Version;
 use keystead_store::IdentityKind;
 use keystead_store::records::{IdentityRecord, PolicyRecord, PolicyVersionRecord};
 use keystead_types::{Fault, FaultKind};
@@ -49,7 +50,13 @@ pub(crate) fn find<'a>(scene: &Scene<'a>, arn: &str) -> Result<&'a Arc<HeldPolic
 
 /// Errors: MalformedPolicyDocument; LimitExceeded.
 pub(crate) fn check(document: &str) -> Result<(), Fault> {
-    documents::identity(document)?;
+    let policy = documents::identity(document)?;
+    if policy.version() == Version::V2008 {
+        return Err(Fault::new(
+            FaultKind::MalformedPolicyDocument,
+            "Policy document must be version 2012-10-17 or greater.",
+        ));
+    }
     if documents::counted_chars(document) > MANAGED_POLICY_CHARS {
         return Err(refusals::quota("PolicySize", MANAGED_POLICY_CHARS));
     }

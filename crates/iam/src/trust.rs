@@ -69,18 +69,18 @@ fn resolved(scene: &Scene<'_>, entry: &NamedPrincipal) -> Resolved {
                 role.map(|role| role.record.unique_id.clone()),
             )
         }
-        // A session is the role's: it needs the role, whatever the session will be called.
+        // The role has to be there; its sessions are named by name, as at AWS.
         NamedPrincipal::RoleSession {
             account,
             role,
             session,
             ..
         } => {
-            let held = scene.world.account(*account).role(role);
-            (
-                format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"),
-                held.map(|role| role.record.unique_id.clone()),
-            )
+            if scene.world.account(*account).role(role).is_some() {
+                return Resolved::Always;
+            }
+            let arn = format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}");
+            return Resolved::Missing(arn);
         }
         _ => return Resolved::Always,
     };

@@ -1,0 +1,100 @@
+//! GetCallerIdentity, GetAccessKeyInfo and DecodeAuthorizationMessage.
+
+use keystead_api::sts::{
+    DecodeAuthorizationMessage, GetAccessKeyInfo, GetCallerIdentity, decode_authorization_message,
+    get_access_key_info, get_caller_identity,
+};
+use keystead_types::{Caller, Fault, FaultKind, Principal};
+
+use super::ask::Ask;
+use super::context::Brought;
+use super::operation::{Call, Operation, Sessions};
+
+impl Operation for GetCallerIdentity {
+    const FOR: Sessions = Sessions::All;
+
+    /// Needs no permission, and no policy can forbid it.
+    async fn run(
+        _: &get_caller_identity::Input,
+        call: &mut Call<'_>,
+    ) -> Result<get_caller_identity::Output, Fault> {
+        let caller = &call.bearer.caller;
+        let partition = call.service.directory().partition();
+        Ok(get_caller_identity::Output {
+            account: Some(caller.account.to_string()),
+            arn: Some(caller.principal.arn(partition).to_string()),
+            user_id: Some(user_id(caller)),
+        })
+    }
+}
+
+/// `UserId`: the same as `aws:userid`.
+/// Source: IAM User Guide, "IAM policy elements: Variables and tags", principal key values.
+fn user_id(caller: &Caller) -> String {
+    let unique_id = caller.unique_id.as_deref().unwrap_or_default();
+    match &caller.principal {
+        Principal::Root { account } => account.to_string(),
+        Principal::User { .. } => unique_id.to_owned(),
+        Principal::RoleSession { session, .. } => format!("{unique_id}:{session}"),
+        Principal::FederatedUser { account, name } => format!("{account}:{name}"),
+        Principal::Service { name } => name.to_string(),
+    }
+}
+
+/// An action that knows no resources.
+fn on_anything(action: &'static str, call: &Call<'_>) -> Ask<'static> {
+    Ask {
+        action,
+        resource: "*",
+        account: call.bearer.caller.account,
+        trust: None,
+        resource_tags: &[],
+        request_tags: &[],
+        brought: Brought::default(),
+    }
+}
+
+impl Operation for GetAccessKeyInfo {
+    const FOR: Sessions = Sessions::Own;
+
+    async fn run(
+        input: &get_access_key_info::Input,
+        call: &mut Call<'_>,
+    ) -> Result<get_access_key_info::Output, Fault> {
+        let ask = on_anything("sts:GetAccessKeyInfo", call);
+        call.asker()?.allow(&ask, call.entry)?;
+        let directory = call.service.directory();
+        let account = directory.account_of_access_key(&input.access_key_id);
+        let account = account.ok_or_else(|| {
+            Fault::validation(format!("{} is not a valid access key ID", input.access_key_id))
+        })?;
+        Ok(get_access_key_info::Output {
+            account: Some(account.to_string()),
+        })
+    }
+}
+
+impl Operation for DecodeAuthorizationMessage {
+    const FOR: Sessions = Sessions::Own;
+
+    /// The message is a JSON object.
+    async fn run(
+        input: &decode_authorization_message::Input,
+        call: &mut Call<'_>,
+    ) -> Result<decode_authorization_message::Output, Fault> {
+        let ask = on_anything("sts:DecodeAuthorizationMessage", call);
+        call.asker()?.allow(&ask, call.entry)?;
+        let invalid = || {
+            Fault::new(
+                FaultKind::InvalidAuthorizationMessage,
+                "Message is not valid",
+            )
+        };
+        let opened = call.service.directory().open_message(&input.encoded_message);
+        let opened = opened.ok_or_else(invalid)?;
+        let text = String::from_utf8(opened.to_vec()).map_err(|_| invalid())?;
+        Ok(decode_authorization_message::Output {
+            decoded_message: Some(text),
+        })
+    }
+}
