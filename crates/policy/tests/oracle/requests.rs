@@ -6,8 +6,8 @@ use crate::document::Question;
 use crate::facts::{Entry, Fact, Facts};
 use crate::principals::Asker;
 use crate::vocabulary::{
-    ACCOUNTS, ACTIONS, ADDRESSES, ARNS, BYTES, Dice, KEYS, MOMENTS, NUMBERS, RESOURCES, ROLES,
-    SERVICES, SESSIONS, TEXTS, TRUST_ACTIONS, Type, USERS,
+    ACCOUNTS, ACTIONS, ADDRESSES, ARNS, BYTES, Dice, KEYS, MOMENT_TEXTS, MOMENTS, NUMBERS,
+    RESOURCES, ROLES, SERVICES, SESSIONS, TEXTS, TRUST_ACTIONS, Type, USERS,
 };
 
 /// What is asked for.
@@ -101,8 +101,16 @@ fn fact(dice: &mut Dice, kind: Type) -> Fact {
         Type::Number => Fact::Number(*dice.pick(&NUMBERS)),
         Type::Flag if dice.chance(20) => Fact::Text(dice.text(&["true", "True", "false", "yes"])),
         Type::Flag => Fact::Flag(dice.chance(50)),
+        Type::Moment if dice.chance(12) => Fact::Text(match dice.chance(75) {
+            true => dice.text(&MOMENT_TEXTS),
+            false => "yesterday".to_owned(),
+        }),
         Type::Moment => Fact::Moment(*dice.pick(&MOMENTS)),
         Type::Seconds => Fact::Number(dice.pick(&MOMENTS).div_euclid(1000)),
+        Type::Address if dice.chance(12) => Fact::Text(match dice.chance(75) {
+            true => dice.text(&ADDRESSES),
+            false => "somewhere".to_owned(),
+        }),
         Type::Address => Fact::Address(dice.pick(&ADDRESSES).parse().unwrap()),
         Type::Bytes => Fact::Text(dice.text(&BYTES)),
     }

@@ -159,6 +159,7 @@ fn own(dice: &mut Dice, base: &str, fact: &Fact) -> Option<Value> {
         _ if base.starts_with("Arn") => text.split(':').count() >= 6,
         _ if base.starts_with("Numeric") => crate::values::number(&text).is_some(),
         _ if base.starts_with("Date") => crate::values::moment(&text).is_some(),
+        _ if base.ends_with("IpAddress") => text.parse::<std::net::IpAddr>().is_ok(),
         // Not to be read as variables.
         _ => !text.contains("${"),
     };
