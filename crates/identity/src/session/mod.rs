@@ -53,3 +53,6 @@ pub struct IssuedCredentials {
     /// How much of the room for policies and tags the session takes, in percent.
     pub packed_percent: u32,
 }
+
+#[cfg(test)]
+mod tests;
