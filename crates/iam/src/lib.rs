@@ -41,4 +41,7 @@ mod versions;
 mod walk;
 
 pub use service::{Api, Request, Service, ServiceParts};
-pub use sts::StsParts;
+pub use sts::{
+    CertificateCredentials, CertificateSession, JwksError, JwksSource, KEY_SET_MAX_BYTES,
+    KeySetFreshness, KeySetFuture, NoJwks, StsParts,
+};

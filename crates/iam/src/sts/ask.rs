@@ -98,6 +98,7 @@ impl<'a> Asker<'a> {
                 region: self.request.region.as_str(),
                 now: self.now,
                 resource_tags: &[],
+                request_tags: &[],
             },
             brought: ask.brought,
         };

@@ -1,6 +1,9 @@
 //! AssumeRole.
 
-use keystead_api::sts::{AssumeRole, assume_role::{Input, Output}};
+use keystead_api::sts::{
+    AssumeRole,
+    assume_role::{Input, Output},
+};
 use keystead_types::{Fault, Principal, SessionContext};
 
 use super::ask::{Ask, denied};

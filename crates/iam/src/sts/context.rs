@@ -39,6 +39,7 @@ pub(crate) struct Bare<'a> {
     pub(crate) region: &'a str,
     pub(crate) now: keystead_types::Timestamp,
     pub(crate) resource_tags: &'a [(String, String)],
+    pub(crate) request_tags: &'a [(Box<str>, Box<str>)],
 }
 
 impl Context for StsContext<'_> {
@@ -94,6 +95,16 @@ impl Bare<'_> {
                 let mut tags = self.resource_tags.iter();
                 let found = tags.find(|(own, _)| own.eq_ignore_ascii_case(tail));
                 found.map(|(_, value)| Value::Text(value))
+            }
+            KnownKey::RequestTag => {
+                let mut tags = self.request_tags.iter();
+                let found = tags.find(|(own, _)| own.eq_ignore_ascii_case(tail));
+                found.map(|(_, value)| Value::Text(value))
+            }
+            KnownKey::TagKeys if !self.request_tags.is_empty() => {
+                let tags = self.request_tags.iter();
+                tags.for_each(|(key, _)| each(Value::Text(key)));
+                return Presence::Multi;
             }
             _ => None,
         };

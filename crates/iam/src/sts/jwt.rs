@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::keys::{Algorithm, with_id};
-use super::limits::{
-    CLAIM_MAX_CHARS, SUBJECT_MAX_CHARS, TOKEN_AUDIENCES_MAX, TOKEN_SKEW_SECONDS,
-};
+use super::limits::{CLAIM_MAX_CHARS, SUBJECT_MAX_CHARS, TOKEN_AUDIENCES_MAX, TOKEN_SKEW_SECONDS};
 
 /// A token in its parts. Nothing in it is true before [`Token::verified_by`] said so.
 pub(crate) struct Token<'t> {
@@ -115,8 +113,7 @@ impl<'t> Token<'t> {
             let decoded = URL_SAFE_NO_PAD.decode_to_vec(part.as_bytes());
             decoded.map_err(|_| not_a_token())
         };
-        let header: Header =
-            serde_json::from_slice(&part(header)?).map_err(|_| not_a_token())?;
+        let header: Header = serde_json::from_slice(&part(header)?).map_err(|_| not_a_token())?;
         if header.crit.is_some() || header.b64.is_some() {
             return Err(invalid("The token's header has extensions."));
         }
@@ -242,7 +239,11 @@ impl Claims {
 
     /// The audiences of the token that the provider's record has, at least one.
     fn audiences(&self, client_ids: &[String]) -> Result<Vec<String>, Fault> {
-        let own = self.aud.as_ref().map(OneOrMore::as_slice).unwrap_or_default();
+        let own = self
+            .aud
+            .as_ref()
+            .map(OneOrMore::as_slice)
+            .unwrap_or_default();
         if own.is_empty() || own.iter().all(String::is_empty) {
             return Err(invalid("Missing a required claim: aud"));
         }

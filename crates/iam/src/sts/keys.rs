@@ -47,8 +47,7 @@ impl fmt::Display for JwksError {
 impl Error for JwksError {}
 
 /// The text of a key set (RFC 7517), on its way.
-pub type KeySetFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Arc<[u8]>, JwksError>> + Send + 'a>>;
+pub type KeySetFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<[u8]>, JwksError>> + Send + 'a>>;
 
 /// Where the keys of identity providers come from: files, or the providers' addresses.
 pub trait JwksSource: Send + Sync {
@@ -154,10 +153,7 @@ pub(crate) fn with_id(key_set: &[u8], id: &str) -> Option<Vec<Key>> {
     let set: KeySet = serde_json::from_slice(key_set).ok()?;
     let keys = set.keys.into_iter().take(KEY_SET_KEYS_MAX);
     let read = keys.filter_map(|key| serde_json::from_value::<Key>(key).ok());
-    Some(
-        read.filter(|key| key.kid.as_deref() == Some(id))
-            .collect(),
-    )
+    Some(read.filter(|key| key.kid.as_deref() == Some(id)).collect())
 }
 
 fn decoded(text: Option<&String>) -> Option<Vec<u8>> {

@@ -1,43 +1,43 @@
 //! Limits of STS. Source, but where another stands: STS API reference, of each operation.
 
 /// Length of an assumed role's session when none is asked for, seconds.
-pub const ROLE_SESSION_DEFAULT_SECONDS: u32 = 3_600;
+pub(crate) const ROLE_SESSION_DEFAULT_SECONDS: u32 = 3_600;
 /// Longest session of a role that is assumed with temporary credentials, seconds.
 /// Source: IAM User Guide, "Roles terms and concepts", role chaining.
-pub const CHAINED_SESSION_MAX_SECONDS: u32 = 3_600;
+pub(crate) const CHAINED_SESSION_MAX_SECONDS: u32 = 3_600;
 /// Length of the sessions of GetSessionToken and GetFederationToken when none is asked for,
 /// seconds.
-pub const TOKEN_SESSION_DEFAULT_SECONDS: u32 = 43_200;
+pub(crate) const TOKEN_SESSION_DEFAULT_SECONDS: u32 = 43_200;
 /// Longest session of GetSessionToken and GetFederationToken for a root user, seconds.
-pub const ROOT_SESSION_MAX_SECONDS: u32 = 3_600;
+pub(crate) const ROOT_SESSION_MAX_SECONDS: u32 = 3_600;
 /// Longest forward access session, seconds. Source: ours; a service asks again.
-pub const FORWARD_SESSION_MAX_SECONDS: u32 = 900;
+pub(crate) const FORWARD_SESSION_MAX_SECONDS: u32 = 900;
 /// Most services that a forward access session goes through. Source: ours; no call is longer.
-pub const FORWARD_CHAIN_MAX: usize = 10;
+pub(crate) const FORWARD_CHAIN_MAX: usize = 10;
 /// Most managed session policies.
-pub const SESSION_POLICY_ARNS_MAX: usize = 10;
+pub(crate) const SESSION_POLICY_ARNS_MAX: usize = 10;
 /// Most session tags, inherited ones included.
-pub const SESSION_TAGS_MAX: usize = 50;
+pub(crate) const SESSION_TAGS_MAX: usize = 50;
 /// Longest explanation in a denial, bytes of JSON. Source: ours; sealed it must fit a header.
-pub const EXPLANATION_MAX_BYTES: usize = 2_048;
+pub(crate) const EXPLANATION_MAX_BYTES: usize = 2_048;
 /// Longest explanation in an audit record, bytes of JSON. Source: ours.
-pub const AUDITED_EXPLANATION_MAX_BYTES: usize = 8_192;
+pub(crate) const AUDITED_EXPLANATION_MAX_BYTES: usize = 8_192;
 
 /// Longest key set of a provider, bytes. Source: ours; providers publish a few kilobytes.
 pub const KEY_SET_MAX_BYTES: usize = 64 << 10;
 /// Most keys of a key set that are looked at. Source: ours.
-pub const KEY_SET_KEYS_MAX: usize = 100;
+pub(crate) const KEY_SET_KEYS_MAX: usize = 100;
 /// Shortest RSA modulus whose signatures count, bits. Source: RFC 7518, section 3.3.
-pub const RSA_MODULUS_MIN_BITS: usize = 2_048;
+pub(crate) const RSA_MODULUS_MIN_BITS: usize = 2_048;
 /// Longest RSA modulus whose signatures count, bits. Source: ours; bounds the time.
-pub const RSA_MODULUS_MAX_BITS: usize = 8_192;
+pub(crate) const RSA_MODULUS_MAX_BITS: usize = 8_192;
 /// How far a provider's clock may be ahead of ours, seconds: for `nbf` and `iat`. Expired is
 /// expired. Source: ours.
-pub const TOKEN_SKEW_SECONDS: i64 = 300;
+pub(crate) const TOKEN_SKEW_SECONDS: i64 = 300;
 /// Most audiences of a token. Source: ours.
-pub const TOKEN_AUDIENCES_MAX: usize = 100;
+pub(crate) const TOKEN_AUDIENCES_MAX: usize = 100;
 /// Longest claim that becomes a condition value, characters. Source: STS model, a subject has at
 /// most 255; others ours.
-pub const CLAIM_MAX_CHARS: usize = 1_024;
+pub(crate) const CLAIM_MAX_CHARS: usize = 1_024;
 /// Longest subject, characters. Source: STS model, `webIdentitySubjectType`.
-pub const SUBJECT_MAX_CHARS: usize = 255;
+pub(crate) const SUBJECT_MAX_CHARS: usize = 255;

@@ -104,5 +104,7 @@ fn check_session(bearer: &Bearer, allowed: Sessions, action: &str) -> Result<(),
     if good {
         return Ok(());
     }
-    Err(denied(format!("Cannot call {action} with session credentials")))
+    Err(denied(format!(
+        "Cannot call {action} with session credentials"
+    )))
 }

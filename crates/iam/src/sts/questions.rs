@@ -66,7 +66,10 @@ impl Operation for GetAccessKeyInfo {
         let directory = call.service.directory();
         let account = directory.account_of_access_key(&input.access_key_id);
         let account = account.ok_or_else(|| {
-            Fault::validation(format!("{} is not a valid access key ID", input.access_key_id))
+            Fault::validation(format!(
+                "{} is not a valid access key ID",
+                input.access_key_id
+            ))
         })?;
         Ok(get_access_key_info::Output {
             account: Some(account.to_string()),
@@ -90,7 +93,10 @@ impl Operation for DecodeAuthorizationMessage {
                 "Message is not valid",
             )
         };
-        let opened = call.service.directory().open_message(&input.encoded_message);
+        let opened = call
+            .service
+            .directory()
+            .open_message(&input.encoded_message);
         let opened = opened.ok_or_else(invalid)?;
         let text = String::from_utf8(opened.to_vec()).map_err(|_| invalid())?;
         Ok(decode_authorization_message::Output {

@@ -228,7 +228,8 @@ mod tests {
 
     #[test]
     fn transitive_tags_go_on_and_cannot_be_replaced() {
-        let mut caller = SessionContext::plain(Timestamp::from_millis(0), Timestamp::from_millis(1));
+        let mut caller =
+            SessionContext::plain(Timestamp::from_millis(0), Timestamp::from_millis(1));
         caller.tags = vec![pair("Team", "red"), pair("own", "x")];
         caller.transitive_tags = vec!["team".into()];
         let next = tags(
@@ -239,7 +240,10 @@ mod tests {
         .unwrap();
         assert_eq!(next.all, [pair("Team", "red"), pair("stage", "prod")]);
         assert_eq!(next.brought, [pair("stage", "prod")]);
-        assert_eq!(next.transitive, ["team".into(), "STAGE".into()] as [Box<str>; 2]);
+        assert_eq!(
+            next.transitive,
+            ["team".into(), "STAGE".into()] as [Box<str>; 2]
+        );
 
         assert!(tags(Some(&vec![tag("TEAM", "blue")]), None, Some(&caller)).is_err());
         assert!(tags(None, Some(&vec!["stage".to_owned()]), Some(&caller)).is_err());

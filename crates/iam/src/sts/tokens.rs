@@ -1,7 +1,9 @@
 //! GetSessionToken and GetFederationToken.
 
 use keystead_api::sts::model::FederatedUser;
-use keystead_api::sts::{GetFederationToken, GetSessionToken, get_federation_token, get_session_token};
+use keystead_api::sts::{
+    GetFederationToken, GetSessionToken, get_federation_token, get_session_token,
+};
 use keystead_identity::{SessionGrant, SessionLimits};
 use keystead_types::{Fault, Principal, SessionContext};
 

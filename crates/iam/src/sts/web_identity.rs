@@ -1,6 +1,6 @@
 //! AssumeRoleWithWebIdentity: for whoever holds a token of a provider; nobody signs.
 
-use keystead_api::query::{Form, QueryShape};
+use keystead_api::query::{Form, QueryShape, is_tag};
 use keystead_api::sts::AssumeRoleWithWebIdentity as Shape;
 use keystead_api::sts::assume_role_with_web_identity::{Input, Output};
 use keystead_api::sts::model::Tag;
@@ -192,8 +192,13 @@ fn read_tags(tags: &TokenTags) -> Result<(Vec<Tag>, Vec<String>), Fault> {
             _ => None,
         };
         let value = value.ok_or_else(rejected)?;
-        let tag = keystead_api::sts::check_tag(key, value).ok_or_else(rejected)?;
-        brought.push(tag);
+        if !is_tag(key, value) {
+            return Err(rejected());
+        }
+        brought.push(Tag {
+            key: key.clone(),
+            value: value.clone(),
+        });
     }
     Ok((brought, tags.transitive_tag_keys.clone()))
 }
@@ -254,6 +259,7 @@ impl Asker<'_> {
                 region: self.request.region.as_str(),
                 now: self.service.now(),
                 resource_tags: &self.role.record.tags,
+                request_tags: &self.tags.brought,
             },
             brought: Brought {
                 session_name: Some(&self.input.role_session_name),
@@ -282,7 +288,9 @@ impl Asker<'_> {
             .flat_map(|level| level.iter())
             .any(|own| matches!(verdict(&own.policy), Verdict::Denied { .. }));
         let endpoint = self.request.origin.endpoint.as_deref();
-        let mut endpoint = endpoint.and_then(|endpoint| endpoint.policy.as_ref()).into_iter();
+        let mut endpoint = endpoint
+            .and_then(|endpoint| endpoint.policy.as_ref())
+            .into_iter();
         let let_through =
             endpoint.all(|own| matches!(verdict(&own.policy), Verdict::Allowed { .. }));
         let trusted = matches!(verdict(&self.role.trust), Verdict::Allowed { .. });
