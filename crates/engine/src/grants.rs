@@ -14,10 +14,9 @@ use keystead_types::{Caller, Fault, GrantId, GrantOperation, partition_of};
 use crate::entry::KeyEntry;
 use crate::facts::{GrantFacts, Pairs};
 use crate::site::Site;
-use constraints::Held;
 use grantee::Candidates;
 
-pub(crate) use grantee::{bind, shown};
+pub(crate) use grantee::{bind, no_principal, shown};
 pub(crate) use memory::GrantMemory;
 
 /// What a caller wants to do.
@@ -80,9 +79,8 @@ pub(crate) fn may_retire(site: &Site, caller: &Caller, grant: &GrantRecord) -> O
     let grantee = grant.operations.contains(&GrantOperation::RetireGrant);
     let fits = |candidate: &grantee::Candidate| {
         let retiring = grant.retiring.as_ref();
-        retiring.is_some_and(|party| {
-            candidate.is(party, grant.retiring_id.as_deref(), partition)
-        }) || (grantee && candidate.is(&grant.grantee, grant.grantee_id.as_deref(), partition))
+        retiring.is_some_and(|party| candidate.is(party, grant.retiring_id.as_deref(), partition))
+            || (grantee && candidate.is(&grant.grantee, grant.grantee_id.as_deref(), partition))
     };
     let mut candidates = Candidates::of(caller);
     candidates.find_map(|(candidate, named)| fits(&candidate).then_some(named))

@@ -12,6 +12,7 @@ mod context;
 mod entry;
 mod facts;
 mod grant_token;
+mod grants;
 pub mod limits;
 mod lookup;
 mod managed;

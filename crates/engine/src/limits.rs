@@ -57,3 +57,18 @@ pub const VIA_SERVICE_MAX_BYTES: usize = 160;
 pub const PCR_MAX_BYTES: usize = 64;
 /// Milliseconds of a day.
 pub(crate) const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// Grantees of one key whose grants are kept in memory. Ours: roles, accounts and users that use one
+/// key at the same time.
+pub const CACHED_GRANTEES_PER_KEY: usize = 1024;
+/// Grants kept in memory per Region, a grantee without grants counting as one; above it all are
+/// forgotten. Ours: about 200 bytes each.
+pub const CACHED_GRANTS: usize = 250_000;
+/// Keys of which the number of grants is kept in memory per Region. Ours: about 100 bytes each.
+pub const CACHED_GRANT_COUNTS: usize = 65_536;
+/// Grants of one grantee read at once. Source: the contract of the store's scans, 10,000 at most.
+pub const GRANTS_READ_AT_ONCE: usize = 1000;
+/// Explanation of one denial in the audit record, bytes, about. Ours: below what a record takes,
+/// also for the two questions of a ReEncrypt.
+pub const EXPLAINED_MAX_BYTES: usize = 7 * 1024;
+/// Explanation of a denial that is sealed for the caller, bytes, about. Ours: it travels in a header.
+pub const SEALED_EXPLANATION_MAX_BYTES: usize = 2 * 1024;

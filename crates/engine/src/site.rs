@@ -18,6 +18,7 @@ use keystead_wall::Hsm;
 
 use crate::cache::Cache;
 use crate::entry::KeyEntry;
+use crate::grants::GrantMemory;
 use crate::limits::{CACHED_ENTRIES, MANAGED_KEYS_MAX, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
 use crate::ready::KeyScope;
 use crate::usage::Uses;
@@ -125,6 +126,7 @@ pub struct Site {
     marker_key: hmac::Key,
     keys: Cache<(AccountId, KeyId), Arc<KeyEntry>>,
     aliases: Cache<(AccountId, AliasName), KeyId>,
+    grants: GrantMemory,
     key_counts: Mutex<HashMap<AccountId, usize>>,
     published: Mutex<Vec<Published>>,
     uses: Uses,
@@ -146,6 +148,7 @@ impl Site {
             marker_key: hmac::Key::new(hmac::HMAC_SHA256, &parts.marker_key),
             keys: Cache::new(CACHED_ENTRIES),
             aliases: Cache::new(CACHED_ENTRIES),
+            grants: GrantMemory::new(),
             key_counts: Mutex::new(HashMap::new()),
             published: Mutex::new(Vec::new()),
             uses: Uses::new(),
@@ -169,6 +172,10 @@ impl Site {
 
     pub(crate) fn uses(&self) -> &Uses {
         &self.uses
+    }
+
+    pub(crate) fn grants(&self) -> &GrantMemory {
+        &self.grants
     }
 
     pub(crate) fn trail(&self) -> &Trail {
@@ -373,6 +380,8 @@ struct Underway<'s> {
     site: &'s Site,
     outdated: Vec<Outdated>,
     counted: Vec<(AccountId, isize)>,
+    /// How the numbers of grants of keys move.
+    granted: Vec<((AccountId, KeyId), isize)>,
     /// Records of the outbox that go with this commit.
     published: Vec<Published>,
 }
@@ -382,7 +391,12 @@ impl<'s> Underway<'s> {
         let outdated: Vec<_> = changes.iter().filter_map(Outdated::of).collect();
         for one in &outdated {
             match one {
-                Outdated::Key(name) | Outdated::Removed(name) => site.keys.bar(name),
+                Outdated::Key(name) => site.keys.bar(name),
+                Outdated::Removed(name) => {
+                    site.keys.bar(name);
+                    site.grants.bar(name);
+                }
+                Outdated::Grants(name) => site.grants.bar(name),
                 Outdated::Alias(name) => site.aliases.bar(name),
             }
         }
@@ -390,6 +404,7 @@ impl<'s> Underway<'s> {
             site,
             outdated,
             counted: changes.iter().filter_map(key_count_change).collect(),
+            granted: changes.iter().filter_map(grant_count_change).collect(),
             published: site.take_settled(),
         }
     }
@@ -404,6 +419,9 @@ impl<'s> Underway<'s> {
                     *count = count.saturating_add_signed(delta);
                 }
             }
+            for (name, delta) in std::mem::take(&mut self.granted) {
+                site.grants.counted(&name, delta);
+            }
         }
         if !matches!(result, Ok(_) | Err(StoreError::Conflict)) {
             return;
@@ -412,8 +430,11 @@ impl<'s> Underway<'s> {
             match one {
                 Outdated::Key(name) => site.keys.admit(&name),
                 Outdated::Alias(name) => site.aliases.admit(&name),
+                Outdated::Grants(name) => site.grants.admit(&name),
                 Outdated::Removed(name) => {
                     site.keys.admit(&name);
+                    site.grants.admit(&name);
+                    site.grants.uncounted(&name);
                     site.uses.forget(&name);
                     // Its aliases went with it.
                     let (account, key_id) = name;
@@ -435,6 +456,9 @@ impl Drop for Underway<'_> {
         for (account, _) in &self.counted {
             counts.remove(account);
         }
+        for (name, _) in &self.granted {
+            self.site.grants.uncounted(name);
+        }
     }
 }
 
@@ -450,11 +474,24 @@ fn key_count_change(change: &Change) -> Option<(AccountId, isize)> {
     }
 }
 
+/// How a change moves the number of grants of a key.
+fn grant_count_change(change: &Change) -> Option<((AccountId, KeyId), isize)> {
+    match change {
+        Change::PutGrant { record, .. } => Some(((record.account, record.key_id), 1)),
+        Change::RemoveGrant {
+            account, key_id, ..
+        } => Some(((*account, *key_id), -1)),
+        _ => None,
+    }
+}
+
 /// What a change makes stale.
 enum Outdated {
     Key((AccountId, KeyId)),
     Removed((AccountId, KeyId)),
     Alias((AccountId, AliasName)),
+    /// Those of a key.
+    Grants((AccountId, KeyId)),
 }
 
 impl Outdated {
@@ -470,6 +507,10 @@ impl Outdated {
             Change::RemoveAlias { account, name, .. } => {
                 Some(Self::Alias((*account, name.clone())))
             }
+            Change::PutGrant { record, .. } => Some(Self::Grants((record.account, record.key_id))),
+            Change::RemoveGrant {
+                account, key_id, ..
+            } => Some(Self::Grants((*account, *key_id))),
             _ => None,
         }
     }

@@ -1,45 +1,45 @@
 //! What grants say.
 
-use keystead_policy::{Granted, Named};
-use keystead_store::records::{GrantParty, GrantRecord};
-use keystead_types::{Fault, GrantOperation, Principal, partition_of};
+use keystead_policy::Granted;
+use keystead_store::records::GrantRecord;
+use keystead_types::{Fault, GrantOperation, Principal};
 
 use crate::entry::KeyEntry;
 use crate::facts::Facts;
+use crate::grants::{self, GrantAsk};
 use crate::lookup::Stage;
 
 /// What the grants on a key say to an action.
 pub(super) async fn granted(
-    _stage: &Stage<'_>,
-    _key: &KeyEntry,
+    stage: &Stage<'_>,
+    key: &KeyEntry,
     action: &'static str,
-    _facts: &Facts<'_>,
+    facts: &Facts<'_>,
 ) -> Result<Granted, Fault> {
     let name = action.strip_prefix("kms:").unwrap_or_default();
-    match GrantOperation::parse(name) {
-        None | Some(GrantOperation::RetireGrant) => Ok(Granted::No),
-        Some(_) => Ok(Granted::No),
+    let operation = match GrantOperation::parse(name) {
+        None | Some(GrantOperation::RetireGrant) => return Ok(Granted::No),
+        Some(operation) => operation,
+    };
+    let ask = GrantAsk {
+        operation,
+        context: facts.encryption_context,
+        source_arn: source_arn(stage),
+        child: facts.grant.as_ref(),
+    };
+    let found = grants::applicable(stage.site, key, stage.caller, &ask).await?;
+    Ok(found.map_or(Granted::No, |found| Granted::To(found.named)))
+}
+
+/// `aws:SourceArn`: what a service says of the resource for which it calls.
+fn source_arn<'a>(stage: &Stage<'a>) -> Option<&'a str> {
+    match stage.caller.principal {
+        Principal::Service { .. } => stage.origin.source.as_ref()?.arn.as_deref(),
+        _ => None,
     }
 }
 
 /// Whether a grant lets the caller retire it.
 pub(super) fn may_retire(stage: &Stage<'_>, grant: &GrantRecord) -> Granted {
-    let partition = partition_of(stage.site.region());
-    let principal = &stage.caller.principal;
-    let caller = principal.arn(partition).to_string();
-    let is_caller = |party: &GrantParty| match party {
-        GrantParty::Principal(arn) => {
-            !matches!(principal, Principal::Service { .. }) && *arn == caller
-        }
-        GrantParty::Service(name) => {
-            matches!(principal, Principal::Service { .. }) && *name == caller
-        }
-    };
-    let retiring = grant.retiring.as_ref().is_some_and(is_caller);
-    let grantee =
-        is_caller(&grant.grantee) && grant.operations.contains(&GrantOperation::RetireGrant);
-    match retiring || grantee {
-        true => Granted::To(Named::Principal),
-        false => Granted::No,
-    }
+    grants::may_retire(stage.site, stage.caller, grant).map_or(Granted::No, Granted::To)
 }

@@ -97,8 +97,12 @@ fn met(constraints: &GrantConstraints, ask: &GrantAsk<'_>) -> bool {
         GrantOperation::DescribeKey | GrantOperation::RetireGrant | GrantOperation::CreateGrant
     );
     let context = without_context
-        || (subset.as_deref().is_none_or(|pairs| holds(ask.context, pairs))
-            && equals.as_deref().is_none_or(|pairs| same(pairs, ask.context)));
+        || (subset
+            .as_deref()
+            .is_none_or(|pairs| holds(ask.context, pairs))
+            && equals
+                .as_deref()
+                .is_none_or(|pairs| same(pairs, ask.context)));
     let source = operation == GrantOperation::RetireGrant
         || source_arn
             .as_deref()
@@ -131,4 +135,251 @@ fn same(wanted: &[(String, String)], pairs: Pairs<'_>) -> bool {
             let pair = (key.as_str(), value.as_str());
             count(pairs, pair) == count(Pairs::Stored(wanted), pair)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use GrantOperation as G;
+    use keystead_store::records::GrantParty;
+    use keystead_types::{AccountId, EncryptionContext, Hex32, KeyId, Timestamp};
+
+    use super::*;
+
+    type Texts<'a> = &'a [(&'a str, &'a str)];
+
+    fn owned(pairs: Texts<'_>) -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    fn context(pairs: Texts<'_>) -> EncryptionContext {
+        EncryptionContext::new(owned(pairs).into_iter().collect::<BTreeMap<_, _>>())
+    }
+
+    fn grant(
+        operations: &[G],
+        subset: Option<Texts<'_>>,
+        equals: Option<Texts<'_>>,
+        source: Option<&str>,
+    ) -> Held {
+        let constraints = GrantConstraints {
+            encryption_context_subset: subset.map(owned),
+            encryption_context_equals: equals.map(owned),
+            source_arn: source.map(str::to_owned),
+        };
+        let account = AccountId::parse("111122223333").unwrap();
+        Held::of(GrantRecord {
+            grant_id: Hex32([1; 32]),
+            account,
+            key_id: KeyId::from_random([1; 16]),
+            name: None,
+            grantee: GrantParty::Service("x.amazonaws.com".into()),
+            grantee_id: None,
+            retiring: None,
+            retiring_id: None,
+            operations: operations.to_vec(),
+            constraints: (constraints != GrantConstraints::default()).then_some(constraints),
+            issuing_account: account,
+            created: Timestamp::from_millis(0),
+            fingerprint: None,
+            retiring_digest: None,
+        })
+    }
+
+    fn ask(operation: G, context: Pairs<'_>) -> GrantAsk<'_> {
+        GrantAsk {
+            operation,
+            context,
+            source_arn: None,
+            child: None,
+        }
+    }
+
+    /// Whether a grant of Decrypt allows it with these pairs.
+    fn decrypts(held: &Held, pairs: Texts<'_>) -> bool {
+        let context = context(pairs);
+        held.allows(&ask(G::Decrypt, Pairs::Context(&context)))
+    }
+
+    #[test]
+    fn operations_are_allowed_one_by_one() {
+        for allowed in GrantOperation::ALL {
+            let held = grant(&[*allowed], None, None, None);
+            for asked in GrantOperation::ALL {
+                let mut ask = ask(*asked, Pairs::Absent);
+                let child = GrantFacts::default();
+                ask.child = Some(&child);
+                assert_eq!(held.allows(&ask), allowed == asked, "{allowed} {asked}");
+            }
+        }
+        assert!(!grant(&[], None, None, None).allows(&ask(G::Decrypt, Pairs::Absent)));
+    }
+
+    #[test]
+    fn a_subset_constraint_wants_its_pairs_among_others() {
+        let held = grant(
+            &[G::Decrypt],
+            Some(&[("Dept", "IT"), ("x", "1")]),
+            None,
+            None,
+        );
+        assert!(decrypts(&held, &[("Dept", "IT"), ("x", "1")]));
+        assert!(decrypts(&held, &[("a", "b"), ("dEPT", "IT"), ("x", "1")]));
+        assert!(
+            !decrypts(&held, &[("Dept", "it"), ("x", "1")]),
+            "value's case"
+        );
+        assert!(!decrypts(&held, &[("Dept", "IT")]));
+        assert!(!decrypts(&held, &[("DeptIT", ""), ("x", "1")]));
+        assert!(!decrypts(&held, &[]));
+        assert!(!held.allows(&ask(G::Decrypt, Pairs::Absent)));
+    }
+
+    #[test]
+    fn an_equals_constraint_wants_its_pairs_and_no_others() {
+        let held = grant(&[G::Decrypt], None, Some(&[("A", "1"), ("b", "2")]), None);
+        assert!(decrypts(&held, &[("b", "2"), ("A", "1")]));
+        assert!(decrypts(&held, &[("B", "2"), ("a", "1")]));
+        assert!(!decrypts(&held, &[("A", "1")]));
+        assert!(!decrypts(&held, &[("A", "1"), ("b", "2"), ("c", "3")]));
+        assert!(!decrypts(&held, &[("A", "1"), ("b", "x")]));
+        // Two that differ by case alone do not stand for two others.
+        assert!(!decrypts(&held, &[("A", "1"), ("a", "1")]));
+        let twins = grant(&[G::Decrypt], None, Some(&[("A", "1"), ("a", "2")]), None);
+        assert!(decrypts(&twins, &[("A", "1"), ("a", "2")]));
+        assert!(!decrypts(&twins, &[("A", "1"), ("a", "1")]));
+    }
+
+    #[test]
+    fn both_constraints_must_be_met() {
+        let held = grant(
+            &[G::Decrypt],
+            Some(&[("a", "1")]),
+            Some(&[("b", "2")]),
+            None,
+        );
+        for pairs in [&[("a", "1")][..], &[("b", "2")], &[("a", "1"), ("b", "2")]] {
+            assert!(!decrypts(&held, pairs));
+        }
+        let held = grant(
+            &[G::Decrypt],
+            Some(&[("a", "1")]),
+            Some(&[("a", "1")]),
+            None,
+        );
+        assert!(decrypts(&held, &[("a", "1")]));
+    }
+
+    #[test]
+    fn describing_and_retiring_need_no_encryption_context() {
+        let operations = [G::DescribeKey, G::RetireGrant, G::Encrypt];
+        let held = grant(&operations, Some(&[("a", "1")]), None, Some("arn:s"));
+        assert!(held.allows(&ask(G::RetireGrant, Pairs::Absent)));
+        let mut describe = ask(G::DescribeKey, Pairs::Absent);
+        assert!(!held.allows(&describe), "the source counts");
+        describe.source_arn = Some("arn:s");
+        assert!(held.allows(&describe));
+        let sent = context(&[("a", "1")]);
+        let mut encrypt = ask(G::Encrypt, Pairs::Context(&sent));
+        assert!(!held.allows(&encrypt));
+        for (source, expected) in [("arn:S", false), ("arn:s", true), ("arn:s1", false)] {
+            encrypt.source_arn = Some(source);
+            assert_eq!(held.allows(&encrypt), expected, "{source}");
+        }
+    }
+
+    /// Whether a parent lets a child be made.
+    fn makes(parent: &Held, operations: &[G], subset: Texts<'_>, equals: Texts<'_>) -> bool {
+        let (subset, equals) = (context(subset), context(equals));
+        let child = GrantFacts {
+            operations,
+            subset: Pairs::Context(&subset),
+            equals: Pairs::Context(&equals),
+            ..GrantFacts::default()
+        };
+        parent.allows(&GrantAsk {
+            child: Some(&child),
+            ..ask(G::CreateGrant, Pairs::Absent)
+        })
+    }
+
+    #[test]
+    fn a_child_allows_no_more_than_its_parent() {
+        let free = grant(&[G::CreateGrant, G::Decrypt], None, None, None);
+        assert!(makes(&free, &[G::Decrypt], &[], &[]));
+        assert!(makes(
+            &free,
+            &[G::Decrypt, G::CreateGrant],
+            &[("a", "1")],
+            &[]
+        ));
+        assert!(!makes(&free, &[G::Decrypt, G::Encrypt], &[], &[]));
+        assert!(
+            !free.allows(&ask(G::CreateGrant, Pairs::Absent)),
+            "no child"
+        );
+        let unable = grant(&[G::Decrypt], None, None, None);
+        assert!(!makes(&unable, &[G::Decrypt], &[], &[]));
+
+        let operations = [G::CreateGrant, G::Decrypt];
+        let subset = grant(&operations, Some(&[("a", "1")]), None, None);
+        assert!(makes(&subset, &[G::Decrypt], &[("a", "1")], &[]));
+        assert!(makes(
+            &subset,
+            &[G::Decrypt],
+            &[("A", "1"), ("b", "2")],
+            &[]
+        ));
+        assert!(makes(&subset, &[G::Decrypt], &[], &[("a", "1")]));
+        assert!(makes(
+            &subset,
+            &[G::Decrypt],
+            &[],
+            &[("a", "1"), ("b", "2")]
+        ));
+        assert!(!makes(&subset, &[G::Decrypt], &[], &[]));
+        assert!(!makes(&subset, &[G::Decrypt], &[("b", "2")], &[]));
+        assert!(!makes(&subset, &[G::Decrypt], &[("a", "2")], &[]));
+        assert!(!makes(&subset, &[G::Decrypt], &[], &[("b", "2")]));
+
+        let equals = grant(&operations, None, Some(&[("a", "1")]), None);
+        assert!(makes(&equals, &[G::Decrypt], &[], &[("a", "1")]));
+        assert!(!makes(&equals, &[G::Decrypt], &[("a", "1")], &[]));
+        assert!(!makes(
+            &equals,
+            &[G::Decrypt],
+            &[],
+            &[("a", "1"), ("b", "2")]
+        ));
+        assert!(!makes(&equals, &[G::Decrypt], &[], &[]));
+    }
+
+    #[test]
+    fn a_child_keeps_the_source_of_its_parent() {
+        let operations = [G::CreateGrant, G::Decrypt];
+        let parent = grant(&operations, None, None, Some("arn:s"));
+        for (asker, source, expected) in [
+            (Some("arn:s"), Some("arn:s"), true),
+            (Some("arn:s"), Some("arn:t"), false),
+            (Some("arn:s"), None, false),
+            (None, Some("arn:s"), false),
+            (Some("arn:t"), Some("arn:s"), false),
+        ] {
+            let child = GrantFacts {
+                operations: &[G::Decrypt],
+                source_arn: source,
+                ..GrantFacts::default()
+            };
+            let allowed = parent.allows(&GrantAsk {
+                child: Some(&child),
+                source_arn: asker,
+                ..ask(G::CreateGrant, Pairs::Absent)
+            });
+            assert_eq!(allowed, expected, "{asker:?} {source:?}");
+        }
+    }
 }

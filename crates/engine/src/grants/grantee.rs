@@ -178,7 +178,11 @@ fn asked(arn: &str) -> Option<Principal> {
 
 /// A grant as it is listed: a bound party by the ARN that it has now, or by its unique id once it
 /// is gone.
-pub(crate) fn shown(identities: &dyn Identities, partition: &str, grant: GrantRecord) -> GrantRecord {
+pub(crate) fn shown(
+    identities: &dyn Identities,
+    partition: &str,
+    grant: GrantRecord,
+) -> GrantRecord {
     let now = |party: GrantParty, id: Option<&String>| match (party, id) {
         (GrantParty::Principal(_), Some(id)) => {
             GrantParty::Principal(match identities.holder(id) {
@@ -270,13 +274,19 @@ mod tests {
     fn a_bound_party_is_who_has_its_unique_id() {
         let party = arn("iam::111122223333:user/alice");
         let renamed = caller(user("bob"), Some("AIDA1"));
-        assert_eq!(named(&renamed, &party, Some("AIDA1")), Some(Named::Principal));
+        assert_eq!(
+            named(&renamed, &party, Some("AIDA1")),
+            Some(Named::Principal)
+        );
         let namesake = caller(user("alice"), Some("AIDA2"));
         assert_eq!(named(&namesake, &party, Some("AIDA1")), None);
         let nameless = caller(user("alice"), None);
         assert_eq!(named(&nameless, &party, Some("AIDA1")), None);
         let role = arn("iam::111122223333:role/team/worker");
-        assert_eq!(named(&caller(worker(), Some("AROA2")), &role, Some("AROA1")), None);
+        assert_eq!(
+            named(&caller(worker(), Some("AROA2")), &role, Some("AROA1")),
+            None
+        );
     }
 
     #[test]

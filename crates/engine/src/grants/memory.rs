@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use foldhash::quality::RandomState;
 use keystead_store::Records;
 use keystead_types::{AccountId, Fault, KeyId};
 
@@ -13,7 +14,8 @@ use super::constraints::Held;
 use super::grantee::Candidate;
 use crate::cache::Cache;
 use crate::limits::{
-    CACHED_ENTRIES, CACHED_GRANT_COUNTS, CACHED_GRANTEES_PER_KEY, CACHED_GRANTS, GRANTS_READ_AT_ONCE,
+    CACHED_ENTRIES, CACHED_GRANT_COUNTS, CACHED_GRANTEES_PER_KEY, CACHED_GRANTS,
+    GRANTS_READ_AT_ONCE,
 };
 
 /// Owner and id of a key.
@@ -32,15 +34,12 @@ pub(crate) struct GrantMemory {
 /// request that still holds it began before.
 #[derive(Default)]
 pub(super) struct OfKey {
-    grantees: RwLock<HashMap<Candidate, Arc<Grants>>>,
+    grantees: RwLock<HashMap<Candidate, Arc<Grants>, RandomState>>,
 }
 
 impl OfKey {
     pub(super) fn get(&self, candidate: &Candidate) -> Option<Arc<Grants>> {
-        let grantees = self
-            .grantees
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let grantees = self.grantees.read().unwrap_or_else(PoisonError::into_inner);
         grantees.get(candidate).cloned()
     }
 }
@@ -82,9 +81,8 @@ pub(super) async fn load(
         let page = records.grants_by_grantee(account, key_id, digest, after, GRANTS_READ_AT_ONCE);
         let (page, more) = page.await.map_err(Fault::internal)?;
         after = page.last().map(|grant| grant.value.grant_id).or(after);
-        let empty = page.is_empty();
         list.extend(page.into_iter().map(|grant| Held::of(grant.value)));
-        if !more || empty {
+        if !more {
             return Ok(list);
         }
     }
@@ -113,14 +111,24 @@ impl GrantMemory {
     }
 
     /// Keeps what was read for a grantee, if there is room.
-    pub(super) fn keep(&self, of_key: &OfKey, candidate: Candidate, mut list: Vec<Held>) -> Arc<Grants> {
+    pub(super) fn keep(
+        &self,
+        of_key: &OfKey,
+        candidate: Candidate,
+        mut list: Vec<Held>,
+    ) -> Arc<Grants> {
         list.sort_by_key(Held::is_constrained);
         let mut grants = Grants {
             list: list.into(),
             counted: None,
         };
         let weight = grants.weight();
-        if self.kept.fetch_add(weight, Ordering::Relaxed).saturating_add(weight) > CACHED_GRANTS {
+        if self
+            .kept
+            .fetch_add(weight, Ordering::Relaxed)
+            .saturating_add(weight)
+            > CACHED_GRANTS
+        {
             self.kept.fetch_sub(weight, Ordering::Relaxed);
             // Rather forget all than choose: what is used comes back.
             self.keys.forget(|_, _| true);

@@ -11,6 +11,7 @@ use keystead_types::{
 use super::{Page, Ready, Window};
 use crate::authorize;
 use crate::grant_token::{self, NamedGrant};
+use crate::grants;
 use crate::target::{AccountWide, AnyUse, HeldGrant, Listing, OneKey, Target};
 
 /// What CreateGrant asks for.
@@ -41,13 +42,21 @@ impl Ready<'_, OneKey<AnyUse>> {
     /// id and a new token.
     ///
     /// Errors: LimitExceededException at the key's quota of grants.
+    /// InvalidArnException for a user or role that does not exist.
     pub async fn create_grant(&mut self, new: NewGrant) -> Result<(GrantId, String), Fault> {
         let held = self.held.clone();
         let key = held.record();
         let (account, key_id) = (key.account, key.key_id);
         let issuer = self.caller().account;
-        let fingerprint = new.name.as_ref().map(|_| fingerprint(issuer, &new));
         let site = self.stage.site;
+        let bind = |party: &GrantParty| grants::bind(site.identities(), party);
+        let grantee_id = bind(&new.grantee)?;
+        let retiring_id = match &new.retiring {
+            Some(party) => bind(party)?,
+            None => None,
+        };
+        let bound = [grantee_id.as_deref(), retiring_id.as_deref()];
+        let fingerprint = new.name.as_ref().map(|_| fingerprint(issuer, &new, bound));
         if let Some(fingerprint) = fingerprint {
             let known = site
                 .records()
@@ -60,8 +69,8 @@ impl Ready<'_, OneKey<AnyUse>> {
             }
         }
         let most = site.quotas().grants_per_key;
-        let count = site.records().count_grants_of(account, key_id, most);
-        if count.await.map_err(Fault::internal)? >= most {
+        let count = site.grants().count(site.records(), (account, key_id), most);
+        if count.await? >= most {
             let arn = held.arn_text();
             return Err(Fault::new(
                 FaultKind::LimitExceeded,
@@ -78,9 +87,9 @@ impl Ready<'_, OneKey<AnyUse>> {
             key_id,
             name: new.name,
             grantee: new.grantee,
-            grantee_id: None,
+            grantee_id,
             retiring: new.retiring,
-            retiring_id: None,
+            retiring_id,
             operations: new.operations,
             constraints: new.constraints,
             issuing_account: issuer,
@@ -117,7 +126,7 @@ impl Ready<'_, OneKey<AnyUse>> {
         if let Some(grant_id) = shown.grant_id {
             let found = self.stage.site.records().grant(account, key_id, grant_id);
             let found = found.await.map_err(Fault::internal)?;
-            let items = found.map(|grant| grant.value).into_iter();
+            let items = found.into_iter().map(|grant| self.listed(grant.value));
             let items = items.filter(|grant| shows(shown, grant)).collect();
             return Ok(Page { items, next: None });
         }
@@ -128,8 +137,8 @@ impl Ready<'_, OneKey<AnyUse>> {
         let records = self.stage.site.records();
         let page = records.grants_of(account, key_id, after, window.limit);
         let (found, more) = page.await.map_err(Fault::internal)?;
-        let items = found.into_iter().map(|grant| grant.value).collect();
-        let mut page = self.page(items, more, filter, |grant: &GrantRecord| {
+        let items = found.into_iter().map(|grant| self.listed(grant.value));
+        let mut page = self.page(items.collect(), more, filter, |grant: &GrantRecord| {
             grant.grant_id.to_string()
         });
         page.items.retain(|grant| shows(shown, grant));
@@ -191,9 +200,21 @@ impl Ready<'_, AccountWide<Listing>> {
         let page = records.grants_by_retiring(&digest, after, window.limit);
         let (found, more) = page.await.map_err(Fault::internal)?;
         let items = found.into_iter().map(|grant| grant.value).collect();
-        Ok(self.page(items, more, filter, |grant: &GrantRecord| {
+        let mut page = self.page(items, more, filter, |grant: &GrantRecord| {
             format!("{} {} {}", grant.account, grant.key_id, grant.grant_id)
-        }))
+        });
+        // Not those of an earlier user or role of the same name.
+        let now = grants::bind(self.stage.site.identities(), retiring).ok();
+        page.items.retain(|grant| {
+            let bound = grant.retiring_id.as_ref();
+            bound.is_none_or(|bound| now.as_ref().is_some_and(|now| now.as_ref() == Some(bound)))
+        });
+        page.items = page
+            .items
+            .into_iter()
+            .map(|grant| self.listed(grant))
+            .collect();
+        Ok(page)
     }
 }
 
@@ -242,6 +263,13 @@ pub(crate) fn no_grant(grant_id: &GrantId) -> Fault {
 }
 
 impl<T: Target> Ready<'_, T> {
+    /// A grant as it is listed: users and roles by the ARN that they have now, or by their unique id
+    /// once they are gone.
+    fn listed(&self, grant: GrantRecord) -> GrantRecord {
+        let site = self.stage.site;
+        grants::shown(site.identities(), partition_of(site.region()), grant)
+    }
+
     /// A principal of a grant, by the ARN of an account, user, role, role session or federated
     /// user of this Region's partition.
     ///
@@ -253,10 +281,7 @@ impl<T: Target> Ready<'_, T> {
         if partition.is_some_and(|partition| partition.as_str() == here) {
             return Ok(GrantParty::Principal(arn.to_owned()));
         }
-        Err(Fault::new(
-            FaultKind::InvalidArn,
-            format!("ARN does not refer to a valid principal: {arn}"),
-        ))
+        Err(grants::no_principal(arn))
     }
 
     /// Checks that every grant token of a request is one of ours.
@@ -269,8 +294,9 @@ impl<T: Target> Ready<'_, T> {
     }
 }
 
-/// What two requests of one account with the same parameters have in common.
-fn fingerprint(issuer: AccountId, new: &NewGrant) -> [u8; 32] {
+/// What two requests of one account with the same parameters have in common, and with the same
+/// users and roles behind them.
+fn fingerprint(issuer: AccountId, new: &NewGrant, bound: [Option<&str>; 2]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     let mut part = |text: &str| {
         context.update(&(text.len() as u64).to_be_bytes());
@@ -306,6 +332,13 @@ fn fingerprint(issuer: AccountId, new: &NewGrant) -> [u8; 32] {
         }
     }
     part(constraints.source_arn.as_deref().unwrap_or_default());
+    // Nothing for grants without users and roles, as ever.
+    for (place, id) in ["grantee", "retiring"].into_iter().zip(bound) {
+        if let Some(id) = id {
+            part(place);
+            part(id);
+        }
+    }
     finish(context)
 }
 
