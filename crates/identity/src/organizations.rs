@@ -214,3 +214,6 @@ impl Builder<'_> {
         below
     }
 }
+
+#[cfg(test)]
+mod tests;
