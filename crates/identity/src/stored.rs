@@ -69,14 +69,16 @@ impl StoredDirectory {
     }
 }
 
-/// The credential of a registered service, which acts for one account.
+/// The credential of a registered service.
 pub struct ServiceCredential {
     /// Its access key.
     pub key: AccessKey,
     /// Its principal, such as `s3.amazonaws.com`.
     pub principal: Arc<str>,
-    /// The account that it acts for.
+    /// The account that it acts for, and that its own requests count for.
     pub account: AccountId,
+    /// Further accounts whose callers it may act for.
+    pub more_accounts: Vec<AccountId>,
 }
 
 impl StoredDirectory {

@@ -493,6 +493,8 @@ async fn development_credentials_are_known_in_development_only() {
     }
     let service = bearer(&strict, "AKIASERVICE").unwrap();
     assert!(strict.service_covers(&service, service_account()));
+    let more = keystead_types::AccountId::parse("777788889999").unwrap();
+    assert!(strict.service_covers(&service, more));
     assert!(!strict.service_covers(&service, account()));
     assert!(!strict.service_covers(&bearer(&strict, "AKIAROOT").unwrap(), account()));
     rig.clock.0.store(1, Ordering::Relaxed);

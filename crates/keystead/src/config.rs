@@ -122,6 +122,7 @@ impl Service {
             },
             principal: principal.as_str().into(),
             account,
+            more_accounts: Vec::new(),
         })
     }
 }

@@ -108,18 +108,19 @@ fn fixed_keys(
 ) -> Result<HashMap<AccessKeyId, FixedKey>, DirectoryError> {
     let roots = roots.into_iter().map(|root| {
         let bearer = Bearer::root(root.account, root.access_key_id.clone());
-        (root.access_key_id, bearer, root.secret)
+        (root.access_key_id, bearer, root.secret, Vec::new())
     });
     let services = services.into_iter().map(|service| {
         let id = service.key.id.clone();
         let bearer = Bearer::service(service.principal, service.account, id.clone());
-        (id, bearer, service.key.secret)
+        (id, bearer, service.key.secret, service.more_accounts)
     });
     let mut fixed = HashMap::new();
-    for (id, bearer, secret) in roots.chain(services) {
+    for (id, bearer, secret, covers) in roots.chain(services) {
         let key = FixedKey {
             credential: long_term(bearer, secret_text(&id, &secret)?),
             last_use: Default::default(),
+            covers,
         };
         if fixed.insert(id.clone(), key).is_some() {
             return Err(DirectoryError::Twice(id));

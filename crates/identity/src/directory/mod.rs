@@ -85,6 +85,8 @@ pub(crate) struct Writer {
 pub(crate) struct FixedKey {
     pub(crate) credential: Arc<Credential<Arc<Bearer>>>,
     pub(crate) last_use: LastUseCell,
+    /// Of a service: the accounts whose callers it may act for.
+    pub(crate) covers: Vec<AccountId>,
 }
 
 /// Every identity of the deployment, in memory. Readers never wait: a change is one swap of an
@@ -126,10 +128,13 @@ impl Directory {
         self.view.load().world.partition()
     }
 
-    /// Whether a service may act for callers of an account: the one of its own credential.
+    /// Whether a service may act for callers of an account: one that its own credential is
+    /// registered for.
     pub fn service_covers(&self, service: &Bearer, account: AccountId) -> bool {
         let caller = &service.caller;
-        matches!(caller.principal, Principal::Service { .. }) && caller.account == account
+        let more = self.fixed.get(&caller.access_key_id);
+        let more = more.is_some_and(|fixed| fixed.covers.contains(&account));
+        matches!(caller.principal, Principal::Service { .. }) && (more || caller.account == account)
     }
 
     /// A new unique id for a user, role, group or policy.

@@ -102,6 +102,7 @@ impl Rig {
                 },
                 principal: "s3.amazonaws.com".into(),
                 account: service_account(),
+                more_accounts: vec![AccountId::parse("777788889999").unwrap()],
             }],
             development,
         })
