@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use keystead_policy::{
-    Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Policy, Request,
+    Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Policy, PolicyKind, Request,
     StatementOutcome, decide,
 };
 use keystead_types::AccountId;
 
 use crate::decision::{self, Answer, Seat, World};
 use crate::document::{Document, Question, applies, verdict};
+use crate::vocabulary::PROVIDERS;
 
 /// The documents of a world, compiled, in the order of [`World::row`].
 pub(crate) struct Engine {
@@ -130,6 +131,9 @@ pub(crate) fn compare(
         if *ours != theirs {
             return Err(format!("{kind:?} {at}: oracle {ours:?}, engine {theirs:?}"));
         }
+        if document.kind == PolicyKind::Trust {
+            vouched_for(document, policy, question)?;
+        }
         if statements_too {
             statements(document, policy, question)
                 .map_err(|error| format!("{kind:?} {at}: {error}"))?;
@@ -158,6 +162,20 @@ pub(crate) fn compare(
     } else {
         Err(format!("decision: oracle {ours:?}, engine {theirs:?}"))
     }
+}
+
+/// The same question of an identity that each provider vouches for.
+fn vouched_for(document: &Document, policy: &Policy, question: &Question) -> Result<(), String> {
+    for provider in PROVIDERS {
+        let mut asked = question.clone();
+        asked.asker.provider = Some(provider.to_owned());
+        let ours = verdict(document, &asked);
+        let theirs = policy.evaluate_web_identity(provider, &request(question));
+        if ours != theirs {
+            return Err(format!("{provider}: oracle {ours:?}, engine {theirs:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Each statement by itself, as explanations tell it.

@@ -10,8 +10,8 @@ use crate::document::{Document, Question};
 use crate::requests::{Area, has_policies, unique_id};
 use crate::situations::condition;
 use crate::vocabulary::{
-    ACCOUNTS, ACTION_PATTERNS, Dice, PARTITIONS, RESOURCE_PATTERNS, ROLES, SERVICES, SESSIONS,
-    TRUST_ACTION_PATTERNS, USERS,
+    ACCOUNTS, ACTION_PATTERNS, Dice, PARTITIONS, PROVIDERS, RESOURCE_PATTERNS, ROLES, SERVICES,
+    SESSIONS, TRUST_ACTION_PATTERNS, USERS,
 };
 
 /// Chance that an element is made to fit, percent.
@@ -218,12 +218,12 @@ fn statement(
             put("Principal", "*".into());
         }
         PolicyKind::Trust => {
-            put("Principal", principals(dice, target));
+            put("Principal", principals(dice, 30, target));
         }
         PolicyKind::Key | PolicyKind::Endpoint => {
             let not = deny && dice.chance(20);
             let name = if not { "NotPrincipal" } else { "Principal" };
-            put(name, principals(dice, target));
+            put(name, principals(dice, 4, target));
         }
     }
     if !lonely {
@@ -289,7 +289,7 @@ fn resources(dice: &mut Dice, not: bool, target: &Question) -> Value {
     one_or_many(dice, values)
 }
 
-fn principals(dice: &mut Dice, target: &Question) -> Value {
+fn principals(dice: &mut Dice, providers: usize, target: &Question) -> Value {
     if dice.chance(6) {
         return "*".into();
     }
@@ -299,7 +299,7 @@ fn principals(dice: &mut Dice, target: &Question) -> Value {
             (true, Principal::Service { name }) => services.push((**name).into()),
             (true, principal) => aws.push(fitting(dice, principal).into()),
             (false, _) if dice.chance(12) => services.push(dice.text(&SERVICES).into()),
-            (false, _) if dice.chance(4) => others.push("accounts.example.com".into()),
+            (false, _) if dice.chance(providers) => others.push(dice.text(&PROVIDERS).into()),
             (false, _) => aws.push(any_principal(dice).into()),
         }
     }

@@ -14,6 +14,9 @@ pub(crate) struct Asker {
     pub(crate) principal: Principal,
     pub(crate) unique_id: Option<String>,
     pub(crate) partition: String,
+    /// The provider that vouches for it: then it has no credentials, and only a provider can be
+    /// its principal.
+    pub(crate) provider: Option<String>,
 }
 
 /// The order of closeness: itself, its role, everyone, its account.
@@ -35,6 +38,9 @@ pub(crate) fn named(
         // No principals: the statement is about everyone to whom the policy is attached.
         return Some(Named::Everyone);
     }
+    if let Some(provider) = &asker.provider {
+        return by_provider(statement, provider);
+    }
     if let Some(element) = statement.get("NotPrincipal") {
         let exempts = |entry: &(String, String)| {
             let named = by_entry(entry, bindings, asker);
@@ -49,6 +55,20 @@ pub(crate) fn named(
     CLOSEST_FIRST
         .into_iter()
         .find(|named| found.contains(named))
+}
+
+/// A provider must be named itself; only a Deny for everyone is also about whom it vouches for.
+fn by_provider(statement: &Value, provider: &str) -> Option<Named> {
+    let entries = entries(statement.get("Principal")?);
+    let itself = ("Federated".to_owned(), provider.to_owned());
+    let everyone = ("AWS".to_owned(), "*".to_owned());
+    if entries.contains(&itself) {
+        Some(Named::Principal)
+    } else if statement["Effect"] == "Deny" && entries.contains(&everyone) {
+        Some(Named::Everyone)
+    } else {
+        None
+    }
 }
 
 /// Every entry with its type.

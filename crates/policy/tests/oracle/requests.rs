@@ -62,6 +62,7 @@ pub(crate) fn asker(dice: &mut Dice) -> Asker {
     Asker {
         principal,
         unique_id: unique.filter(|_| known),
+        provider: None,
         partition: if dice.chance(4) { "aws-cn" } else { "aws" }.to_owned(),
     }
 }

@@ -43,6 +43,11 @@ pub(crate) const SERVICES: [&str; 3] = [
     "sns.amazonaws.com",
     "s3.amazonaws.com.evil.example",
 ];
+pub(crate) const PROVIDERS: [&str; 3] = [
+    "arn:aws:iam::111122223333:oidc-provider/accounts.example.com",
+    "accounts.example.com",
+    "accounts.example.com.evil.example",
+];
 pub(crate) const PARTITIONS: [&str; 8] =
     ["aws", "aws", "aws", "aws", "aws", "aws", "aws", "aws-cn"];
 
@@ -68,14 +73,19 @@ pub(crate) const ACTION_PATTERNS: [&str; 13] = [
     "kms:Put*",
     "kms:*Encrypt*",
 ];
-pub(crate) const TRUST_ACTIONS: [&str; 3] =
-    ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
-pub(crate) const TRUST_ACTION_PATTERNS: [&str; 5] = [
+pub(crate) const TRUST_ACTIONS: [&str; 4] = [
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:TagSession",
+    "sts:SetSourceIdentity",
+];
+pub(crate) const TRUST_ACTION_PATTERNS: [&str; 6] = [
     "sts:AssumeRole",
     "sts:*",
     "STS:assumerole",
     "sts:TagSession",
     "sts:Assume*",
+    "sts:AssumeRoleWith*",
 ];
 
 pub(crate) const RESOURCES: [&str; 7] = [
