@@ -85,7 +85,7 @@ mod tests {
         let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*",
             "Resource":["arn:x:${aws:username}/*","${*}"],
             "Condition":{"StringEquals":{"aws:PrincipalTag/a":"${aws:SourceIp, 'x'}"},
-                         "Bool":{"AWS:principaltag/A":"true"}}}]}"#;
+                         "StringLike":{"AWS:principaltag/A":"true"}}}]}"#;
         assert_eq!(
             keys(document),
             ["aws:PrincipalTag/a", "aws:SourceIp", "aws:username"]

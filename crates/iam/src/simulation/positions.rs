@@ -116,6 +116,6 @@ mod tests {
     #[test]
     fn lists_of_statements_over_lines() {
         let document = "{\n \"Statement\": [\n  {\"Sid\": \"}{\\\"\", \"Condition\": {\"Bool\": {}}},\n  {\n  }\n ], \"Id\": \"Statement\"}";
-        assert_eq!(told(document), [(3, 4, 3, 44), (4, 4, 5, 4)]);
+        assert_eq!(told(document), [(3, 4, 3, 45), (4, 4, 5, 4)]);
     }
 }
