@@ -36,7 +36,7 @@ impl Scope {
         self.question_groups = self.question_groups.saturating_add(groups);
         if self.question_groups > QUESTION_GROUPS_PER_POLICY_MAX {
             return Err(PolicyError::too_many(
-                "groups of ?",
+                "groups of ? between two *",
                 QUESTION_GROUPS_PER_POLICY_MAX,
             ));
         }

@@ -38,8 +38,9 @@ pub const VALUES_PER_LIST_MAX: usize = 2_500;
 pub const DEPTH_MAX: usize = 16;
 /// Groups of neighbouring `?` in one pattern. Ours: bounds the one quadratic case of the matcher.
 pub const QUESTION_GROUPS_MAX: usize = 64;
-/// Groups of neighbouring `?` in one document. Ours: bounds what one request can cost.
-pub const QUESTION_GROUPS_PER_POLICY_MAX: usize = 1_000;
+/// Groups of neighbouring `?` between two `*` of one pattern, in one document together. Ours: each
+/// costs time for every character of what is compared, so this bounds what one request can cost.
+pub const QUESTION_GROUPS_PER_POLICY_MAX: usize = 128;
 /// Conditions (a key under an operator) in one statement. Ours: each reads the request's context.
 pub const CONDITIONS_PER_STATEMENT_MAX: usize = 250;
 /// Policy variables in one value. Ours: they are resolved together on the stack.

@@ -62,25 +62,9 @@ impl ManagedKey<'_> {
         )
     }
 
-    /// The same policy as it is evaluated. Requests that a service forwards for a caller do not
-    /// exist yet; the service itself, which acts for the account, stands for them.
+    /// The same policy, compiled.
     pub fn policy(&self) -> Result<Policy, crate::PolicyError> {
-        let Self {
-            service,
-            account,
-            region,
-        } = *self;
-        let partition = partition_of(region);
-        Policy::compile(
-            PolicyKind::Key,
-            &format!(
-                r#"{{"Version": "2012-10-17", "Statement": [
-                {{"Effect": "Allow", "Principal": {{"Service": "{service}.amazonaws.com"}},
-                  "Action": [{CRYPTOGRAPHIC}], "Resource": "*"}},
-                {{"Effect": "Allow", "Principal": {{"AWS": "arn:{partition}:iam::{account}:root"}},
-                  "Action": [{READING}], "Resource": "*"}}]}}"#
-            ),
-        )
+        Policy::compile(PolicyKind::Key, &self.shown_policy())
     }
 
     /// The service whose key has that policy; `None` for every text that [`Self::shown_policy`]
@@ -103,10 +87,30 @@ impl ManagedKey<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Named, NoContext, Request, Verdict};
+    use crate::{ConditionKey, Context, KnownKey, Named, Presence, Request, Value, Verdict};
     use keystead_types::Principal;
 
-    fn verdict(policy: &Policy, principal: &Principal, action: &str) -> Verdict {
+    /// A request of that account through that service.
+    struct Facts {
+        account: &'static str,
+        via: Option<&'static str>,
+    }
+
+    impl Context for Facts {
+        fn values(&self, key: &ConditionKey, each: &mut dyn FnMut(Value<'_>)) -> Presence {
+            let value = match key.known() {
+                Some(KnownKey::CallerAccount) => Some(self.account),
+                Some(KnownKey::ViaService) => self.via,
+                _ => None,
+            };
+            value.map_or(Presence::Absent, |value| {
+                each(Value::Text(value));
+                Presence::Single
+            })
+        }
+    }
+
+    fn verdict(policy: &Policy, principal: &Principal, action: &str, context: &Facts) -> Verdict {
         policy.evaluate(&Request {
             principal,
             partition: "aws",
@@ -114,12 +118,12 @@ mod tests {
             resource: "arn:aws:kms:eu-west-1:111122223333:key/x",
             resource_account: AccountId::parse("111122223333").unwrap(),
             unique_id: None,
-            context: &NoContext,
+            context,
         })
     }
 
     #[test]
-    fn the_service_uses_it_and_the_account_reads_it() {
+    fn the_account_uses_it_through_the_service_and_reads_it_directly() {
         let account = AccountId::parse("111122223333").unwrap();
         let region = Region::parse("eu-west-1").unwrap();
         let key = ManagedKey {
@@ -128,45 +132,64 @@ mod tests {
             region: &region,
         };
         let policy = key.policy().unwrap();
-        let service = |name: &str| Principal::Service { name: name.into() };
         let root = Principal::Root { account };
-        for action in ["kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"] {
-            let own = verdict(&policy, &service("s3.amazonaws.com"), action);
-            assert!(
-                matches!(
-                    own,
-                    Verdict::Allowed {
-                        named: Named::Principal,
-                        ..
-                    }
-                ),
-                "{action}"
-            );
-            let other = verdict(&policy, &service("sqs.amazonaws.com"), action);
-            assert_eq!(other, Verdict::NotMatched, "{action}");
-            assert_eq!(
-                verdict(&policy, &root, action),
-                Verdict::NotMatched,
-                "{action}"
-            );
-        }
-        for action in [
-            "kms:PutKeyPolicy",
-            "kms:ScheduleKeyDeletion",
-            "kms:DisableKey",
+        let name = "alice".into();
+        let alice = Principal::User { account, name };
+        let (ours, other) = ("111122223333", "444455556666");
+        let s3 = Some("s3.eu-west-1.amazonaws.com");
+        for (account, via, expected) in [
+            (ours, s3, true),
+            (ours, None, false),
+            (ours, Some("s3.eu-west-2.amazonaws.com"), false),
+            (ours, Some("sqs.eu-west-1.amazonaws.com"), false),
+            (ours, Some("s3.eu-west-1.amazonaws.com.evil.example"), false),
+            (other, s3, false),
         ] {
-            for principal in [&root, &service("s3.amazonaws.com")] {
-                assert_eq!(verdict(&policy, principal, action), Verdict::NotMatched);
+            let context = Facts { account, via };
+            for action in ["kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"] {
+                for principal in [&root, &alice] {
+                    let verdict = verdict(&policy, principal, action, &context);
+                    let named = Named::Everyone;
+                    let allowed = Verdict::Allowed {
+                        statement: 0,
+                        named,
+                    };
+                    let expected = if expected {
+                        allowed
+                    } else {
+                        Verdict::NotMatched
+                    };
+                    assert_eq!(verdict, expected, "{action} {account} {via:?}");
+                }
+            }
+            for action in [
+                "kms:PutKeyPolicy",
+                "kms:ScheduleKeyDeletion",
+                "kms:DisableKey",
+            ] {
+                let verdict = verdict(&policy, &root, action, &context);
+                assert_eq!(verdict, Verdict::NotMatched);
             }
         }
-        let reads = verdict(&policy, &root, "kms:GetKeyPolicy");
-        assert!(matches!(
-            reads,
-            Verdict::Allowed {
-                named: Named::Principal,
-                ..
-            }
-        ));
+        let direct = Facts {
+            account: ours,
+            via: None,
+        };
+        for (principal, named) in [(&root, Named::Principal), (&alice, Named::Account)] {
+            let reads = verdict(&policy, principal, "kms:GetKeyPolicy", &direct);
+            assert_eq!(
+                reads,
+                Verdict::Allowed {
+                    statement: 1,
+                    named
+                }
+            );
+        }
+        let stranger = Principal::Root {
+            account: AccountId::parse(other).unwrap(),
+        };
+        let reads = verdict(&policy, &stranger, "kms:GetKeyPolicy", &direct);
+        assert_eq!(reads, Verdict::NotMatched);
     }
 
     #[test]

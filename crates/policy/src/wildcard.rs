@@ -4,12 +4,14 @@
 //! A pattern is cut at its stars when it is compiled. Matching then walks forwards only: the
 //! first part stands at the beginning, the last at the end, and each part between is taken at
 //! its leftmost place, which is always right because a star can give way. Parts without `?` are
-//! found by the standard library's linear search; a part that mixes letters and `?` costs at most
+//! found by a linear search; a part that mixes letters and `?` costs at most
 //! the subject's length times its groups of `?`, which are bounded. No recursion.
 //!
 //! A `*` or `?` in the *subject* or in the value of a policy variable is an ordinary character.
 
 use std::borrow::Cow;
+
+use memchr::memmem;
 
 use crate::error::PolicyError;
 use crate::limits::QUESTION_GROUPS_MAX;
@@ -101,14 +103,15 @@ impl Wildcard {
             .split(|token| *token == Token::Star)
             .map(Part::new)
             .collect();
-        let question_groups: usize = parts.iter().map(Part::skips).sum();
-        if question_groups > QUESTION_GROUPS_MAX {
+        if parts.iter().map(Part::skips).sum::<usize>() > QUESTION_GROUPS_MAX {
             return Err(PolicyError::too_many(
                 "groups of ? in one value",
                 QUESTION_GROUPS_MAX,
             ));
         }
         let last = parts.pop().unwrap_or_default();
+        // The first and the last part have one place only.
+        let question_groups = parts.iter().skip(1).map(Part::skips).sum();
         let mut parts = parts.into_iter();
         let form = match parts.next() {
             None => match &*last.pieces {
@@ -135,7 +138,7 @@ impl Wildcard {
         })
     }
 
-    /// Groups of neighbouring `?`, which are what matching can be slow at.
+    /// Groups of neighbouring `?` between two stars, which are what matching can be slow at.
     pub(crate) fn question_groups(&self) -> usize {
         self.question_groups
     }
@@ -305,7 +308,8 @@ fn find_pieces<'s>(pieces: &[Piece], mut subject: &'s str, values: &[&str]) -> O
         ),
     };
     loop {
-        let (_, from) = subject.split_at_checked(subject.find(&*text)?)?;
+        let at = memmem::find(subject.as_bytes(), text.as_bytes())?;
+        let (_, from) = subject.split_at_checked(at)?;
         let found = from.strip_prefix(&*text)?;
         if let Some(after) = strip_pieces(rest, found, values) {
             return Some(after);

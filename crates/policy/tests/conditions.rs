@@ -48,8 +48,7 @@ fn compile_as(kind: PolicyKind, effect: &str, condition: &Value) -> Result<Polic
 
 /// Whether a statement of that effect applies.
 fn holds(effect: &str, condition: &Value, context: &Facts) -> bool {
-    let policy = compile_as(PolicyKind::Identity, effect, condition)
-        .unwrap_or_else(|why| panic!("{condition}: {why}"));
+    let policy = compile_as(PolicyKind::Identity, effect, condition).unwrap();
     let verdict = policy.evaluate(&request(&alice(), context));
     let expected = if effect == "Allow" {
         matches!(verdict, Verdict::Allowed { .. })

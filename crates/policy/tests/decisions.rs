@@ -277,7 +277,7 @@ fn hostile_resource_patterns_end() {
     let subject = format!("{head}{}", "a".repeat(8192));
     let stars = format!("{head}{}b", "*a".repeat(1000));
     let questions = format!("*{}b*", "a?".repeat(64));
-    for patterns in [vec![stars.as_str(); 14], vec![questions.as_str(); 15]] {
+    for patterns in [vec![stars.as_str(); 14], vec![questions.as_str(); 2]] {
         let policy = compile(&json!({
             "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": patterns,
         }));
@@ -293,14 +293,19 @@ fn hostile_resource_patterns_end() {
 #[test]
 fn groups_of_question_marks_are_bounded_in_the_whole_document() {
     let document = |count: usize| {
-        let pattern = "a?".repeat(50);
+        let pattern = format!("?*{}*?", "a?".repeat(32));
         json!({"Statement": {
             "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": vec![pattern; count],
         }})
         .to_string()
     };
-    assert!(Policy::compile(PolicyKind::Key, &document(20)).is_ok());
-    let why = Policy::compile(PolicyKind::Key, &document(21)).unwrap_err();
+    assert!(Policy::compile(PolicyKind::Key, &document(4)).is_ok());
+    // Where a group has one place only it costs nothing.
+    let fixed = json!({"Statement": {
+        "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": vec!["a?b?*c?d"; 500],
+    }});
+    assert!(Policy::compile(PolicyKind::Key, &fixed.to_string()).is_ok());
+    let why = Policy::compile(PolicyKind::Key, &document(5)).unwrap_err();
     assert_eq!(why.kind(), PolicyErrorKind::TooMany);
 }
 
