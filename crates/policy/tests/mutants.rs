@@ -1,0 +1,42 @@
+//! What other tests would not notice: each test here is for a change of the engine that left all
+//! of them passing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use keystead_policy::limits::QUESTION_GROUPS_PER_POLICY_MAX;
+use keystead_policy::{Policy, PolicyErrorKind, PolicyKind};
+use serde_json::{Value, json};
+
+/// An identity policy that denies everything under a condition.
+fn under(condition: Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition,
+    }})
+    .to_string()
+}
+
+#[test]
+fn groups_of_question_marks_count_in_conditions_too() {
+    const GROUPS: usize = 32;
+    let costly = format!("?*{}*?", "a?".repeat(GROUPS));
+    let fit = QUESTION_GROUPS_PER_POLICY_MAX / GROUPS;
+    let likes =
+        |count: usize| under(json!({"StringLike": {"aws:UserAgent": vec![&costly; count]}}));
+    let arn = format!("arn:aws:s3:::{costly}");
+    let arns = |count: usize| under(json!({"ArnLike": {"aws:SourceArn": vec![&arn; count]}}));
+    let both = under(json!({
+        "StringLike": {"aws:UserAgent": vec![&costly; fit - 1]},
+        "ArnLike": {"aws:SourceArn": [&arn, &arn]},
+    }));
+    for fine in [likes(fit), arns(fit)] {
+        Policy::compile(PolicyKind::Identity, &fine).unwrap();
+    }
+    for refused in [likes(fit + 1), arns(fit + 1), both] {
+        let why = Policy::compile(PolicyKind::Identity, &refused).unwrap_err();
+        assert_eq!(why.kind(), PolicyErrorKind::TooMany);
+    }
+}
