@@ -1,14 +1,25 @@
 //! The configuration of `keystead serve`.
 
+mod certificates;
+mod files;
+mod organization;
+mod service;
+mod template;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use keystead_engine::TrustedRoots;
-use keystead_identity::{AccessKey, ServiceCredential};
-use keystead_types::{AccountId, Plaintext, Region};
+use keystead_identity::{Organizations, ServiceCredential};
+use keystead_server::{CertificateSessions, ClientAuthority, Listener};
+use keystead_types::Region;
 use serde::Deserialize;
-use zeroize::Zeroizing;
+
+use certificates::TrustAnchor;
+use files::ListenEndpoint;
+use organization::Organization;
+use service::Service;
+pub(crate) use template::template;
 
 use crate::deployment::SiteSettings;
 use crate::logging::Format;
@@ -51,84 +62,68 @@ pub(crate) struct File {
     pub(crate) attestation: Attestation,
     /// Services that act for accounts.
     #[serde(default)]
-    pub(crate) service: Vec<Service>,
+    service: Vec<Service>,
+    /// The organization of the accounts.
+    organization: Option<Organization>,
+    /// Authorities whose certificates clients may show.
+    #[serde(default)]
+    trust_anchor: Vec<TrustAnchor>,
+    /// Which certificates may become which role.
+    #[serde(default)]
+    certificate_role: Vec<certificates::Role>,
+    /// Keys of OIDC issuers.
+    #[serde(default)]
+    pub(crate) oidc: Oidc,
+    /// Issuers whose keys stand in a file.
+    #[serde(default)]
+    pub(crate) oidc_keys: Vec<OidcKeys>,
 }
 
-/// A service that acts for an account, with a credential of its own.
+/// Where the keys of OIDC issuers come from.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Service {
-    /// Its principal, such as `s3.amazonaws.com`.
-    principal: String,
-    /// The account that it acts for.
-    account: String,
-    /// Its access key id, 16–128 letters and digits.
-    access_key_id: String,
-    /// The file that holds its secret access key, of mode 0600.
-    secret_file: PathBuf,
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Oidc {
+    /// Whether the keys of issuers without a file are fetched from the issuer over HTTPS.
+    pub(crate) fetch_keys: bool,
+    /// The authorities of the issuers' certificates, as PEM; the system's when absent.
+    pub(crate) authorities: Option<PathBuf>,
 }
 
-impl Service {
-    /// Checks the names and reads the secret.
-    pub(crate) fn credential(&self) -> Result<ServiceCredential, String> {
-        let Self {
-            principal,
-            account,
-            access_key_id,
-            secret_file,
-        } = self;
-        let label = principal.strip_suffix(".amazonaws.com").unwrap_or_default();
-        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if label.is_empty() || !label.bytes().all(good) {
-            return Err(format!(
-                "service principal {principal} in the configuration does not look like \
-                 s3.amazonaws.com"
-            ));
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            fetch_keys: true,
+            authorities: None,
         }
-        let id_good = (16..=128).contains(&access_key_id.len())
-            && access_key_id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !id_good {
-            return Err(format!(
-                "access_key_id of service {principal} does not have 16 to 128 letters and digits"
-            ));
-        }
-        let account = AccountId::parse(account)
-            .map_err(|error| format!("account of service {principal}: {error}"))?;
-        let shown = secret_file.display();
-        let facts = std::fs::metadata(secret_file)
-            .map_err(|error| format!("cannot read the service secret {shown}: {error}"))?;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(format!(
-                "the service secret {shown} has mode {mode:03o}; only its owner may have access \
-                 (chmod 600)"
-            ));
-        }
-        let text = std::fs::read_to_string(secret_file)
-            .map_err(|error| format!("cannot read the service secret {shown}: {error}"))?;
-        let text = Zeroizing::new(text);
-        let secret = text.trim();
-        if !(SERVICE_SECRET_CHARS.contains(&secret.len())) {
-            return Err(format!(
-                "the service secret {shown} does not have {} to {} characters",
-                SERVICE_SECRET_CHARS.start(),
-                SERVICE_SECRET_CHARS.end()
-            ));
-        }
-        Ok(ServiceCredential {
-            key: AccessKey {
-                id: access_key_id.as_str().into(),
-                secret: Plaintext::new(secret.as_bytes().to_vec()),
-            },
-            principal: principal.as_str().into(),
-            account,
-            more_accounts: Vec::new(),
-        })
     }
 }
 
-/// Length of a service's secret access key. Ours: 32 characters of base64 are 192 bits.
-const SERVICE_SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=128;
+/// An organization in a file of its own, as `dev` takes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrganizationFile {
+    organization: Organization,
+}
+
+/// Reads a file that has the table `[organization]` and nothing else.
+pub(crate) fn organizations_of(path: &Path) -> Result<Organizations, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the organization {shown}: {error}"))?;
+    let file: OrganizationFile = toml::from_str(&text)
+        .map_err(|error| format!("the organization {shown} is not valid:\n{error}"))?;
+    organization::read(Some(&file.organization))
+}
+
+/// The keys of one OIDC issuer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcKeys {
+    /// The issuer: `https://accounts.example.com`.
+    pub(crate) issuer: String,
+    /// A JSON Web Key Set.
+    pub(crate) file: PathBuf,
+}
 
 /// The HSM process.
 #[derive(Debug, Deserialize)]
@@ -206,6 +201,8 @@ pub(crate) struct Listen {
     pub(crate) host_names: Vec<String>,
     /// How far clients' clocks may be off, minutes, 1–15.
     pub(crate) clock_skew_minutes: u8,
+    /// More addresses, each of which stands for a VPC endpoint.
+    endpoint: Vec<ListenEndpoint>,
 }
 
 impl Default for Listen {
@@ -215,6 +212,7 @@ impl Default for Listen {
             plain_http_beyond_loopback: false,
             host_names: Vec::new(),
             clock_skew_minutes: 5,
+            endpoint: Vec::new(),
         }
     }
 }
@@ -293,9 +291,47 @@ impl File {
         Ok(file)
     }
 
+    /// The home Region.
+    pub(crate) fn home(&self) -> Result<Region, String> {
+        let first = self.parsed_regions()?.into_iter().next();
+        first.ok_or_else(|| "the configuration names no Region".to_owned())
+    }
+
     /// The Regions, parsed.
     pub(crate) fn parsed_regions(&self) -> Result<Vec<Region>, String> {
         parse_regions(&self.regions)
+    }
+
+    /// Where to listen; `first` is the address that everybody uses. Reads endpoint policies.
+    pub(crate) fn listeners(&self, first: SocketAddr) -> Result<Vec<Listener>, String> {
+        let more = self.listen.endpoint.iter().map(ListenEndpoint::listener);
+        std::iter::once(Ok(Listener::from(first)))
+            .chain(more)
+            .collect()
+    }
+
+    /// The services' credentials. Reads their secrets.
+    pub(crate) fn services(&self) -> Result<Vec<ServiceCredential>, String> {
+        self.service.iter().map(Service::credential).collect()
+    }
+
+    /// What guards the accounts. Reads the policies.
+    pub(crate) fn organizations(&self) -> Result<Organizations, String> {
+        organization::read(self.organization.as_ref())
+    }
+
+    /// Who vouches for client certificates, and what these may become.
+    pub(crate) fn certificates(
+        &self,
+        home: &Region,
+    ) -> Result<(Vec<ClientAuthority>, Option<CertificateSessions>), String> {
+        if self.tls.is_none() && !self.trust_anchor.is_empty() {
+            return Err(
+                "trust_anchor needs TLS: client certificates exist there only. Add [tls] to the configuration."
+                    .to_owned(),
+            );
+        }
+        certificates::read(&self.trust_anchor, &self.certificate_role, home)
     }
 
     /// What all Regions have in common. Reads the trusted roots.
@@ -357,51 +393,23 @@ impl Attestation {
 
 fn parse_regions(names: &[String]) -> Result<Vec<Region>, String> {
     let parse = |name: &String| {
-        Region::parse(name).map_err(|error| format!("Region {name} in the configuration: {error}"))
+        parse_region(name).map_err(|error| format!("Region {name} in the configuration: {error}"))
     };
     names.iter().map(parse).collect()
 }
 
-/// What `init` writes for `serve`.
-pub(crate) fn template(data_dir: &Path, regions: &[Region], root_key: Option<&Path>) -> String {
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let names: Vec<String> = regions
-        .iter()
-        .map(|region| quoted(region.as_str()))
-        .collect();
-    let root = root_key.map_or_else(String::new, |file| {
-        format!("\n[root]\nkey_file = {}\n", quoted(&file.to_string_lossy()))
-    });
-    format!(
-        "# Keystead. Every setting: docs/configuration.md\n\
-         data_dir = {}\n\
-         # The first is the home Region, which keeps the access keys.\n\
-         regions = [{}]\n\n\
-         [listen]\n\
-         address = \"{DEFAULT_LISTEN}\"\n\n\
-         # Needed to listen beyond loopback.\n\
-         # [tls]\n\
-         # certificate_chain = \"/etc/keystead/tls.pem\"\n\
-         # private_key = \"/etc/keystead/tls.key\"\n{root}",
-        quoted(&data_dir.to_string_lossy()),
-        names.join(", ")
-    )
+/// A Region that can have keys.
+pub(crate) fn parse_region(name: &str) -> Result<Region, String> {
+    let region = Region::parse(name).map_err(|error| error.to_string())?;
+    if region == Region::global() {
+        return Err("this name stands for what has no Region; choose another".to_owned());
+    }
+    Ok(region)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_template_is_a_valid_configuration() {
-        let regions = [Region::parse("eu-central-1").unwrap()];
-        let text = template(Path::new("/srv/a \"b\""), &regions, Some(Path::new("/k/r")));
-        let file: File = toml::from_str(&text).unwrap();
-        assert_eq!(file.root.key_file.as_deref(), Some(Path::new("/k/r")));
-        assert_eq!(file.data_dir, Path::new("/srv/a \"b\""));
-        assert_eq!(file.parsed_regions().unwrap(), regions);
-        assert_eq!(file.audit.durability, Durability::Write);
-    }
 
     #[test]
     fn settings_of_the_regions_are_read() {
@@ -425,44 +433,13 @@ mod tests {
         assert_eq!(other.prepared_keys, 0);
         for wrong in [
             "sm2_regions = [\"nowhere\"]",
+            "sm2_regions = [\"aws-global-1\"]",
             "[hsm]\nprepared_keys = 17",
             "[quotas]\nkey_policy_bytes = 32769",
             "[attestation]\nroots = [\"/no/such/file\"]",
         ] {
             assert!(settings(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn services_need_a_private_secret_and_sound_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("secret");
-        std::fs::write(&file, "0123456789abcdef0123456789abcdef\n").unwrap();
-        let mode = |mode| {
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        let service = |principal: &str, account: &str, id: &str| Service {
-            principal: principal.to_owned(),
-            account: account.to_owned(),
-            access_key_id: id.to_owned(),
-            secret_file: file.clone(),
-        };
-        let (principal, account, id) = ("s3.amazonaws.com", "111122223333", "KSERVICE00000001");
-        mode(0o644);
-        let open = service(principal, account, id).credential();
-        assert!(open.err().unwrap().contains("mode 644"));
-        mode(0o600);
-        let credential = service(principal, account, id).credential().unwrap();
-        assert_eq!(credential.key.secret.len(), 32);
-        for wrong in [
-            service("s3.example.com", account, id),
-            service(principal, "1", id),
-            service(principal, account, "short"),
-        ] {
-            assert!(wrong.credential().is_err());
-        }
-        std::fs::write(&file, "short").unwrap();
-        assert!(service(principal, account, id).credential().is_err());
     }
 
     #[test]
@@ -473,6 +450,8 @@ mod tests {
             "[audit]\nfsync = true",
             "[quotas]\nkeys = 1",
             "[attestation]\nroot = \"a\"",
+            "[oidc]\nfetch = true",
+            "[organization]\nid = \"o-a1b2\"\nmanagement_account = \"1\"\nunits = []",
         ] {
             let text = format!("data_dir = \"d\"\nregions = [\"us-east-1\"]\n{text}");
             let error = toml::from_str::<File>(&text).unwrap_err().to_string();

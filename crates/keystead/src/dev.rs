@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use keystead_audit::Durability;
 use keystead_engine::Quotas;
-use keystead_identity::DevelopmentDirectory;
 use keystead_server::ServerConfig;
 use keystead_types::Region;
 
-use crate::config::{Attestation, DEFAULT_LISTEN, DEFAULT_PREPARED_KEYS};
-use crate::deployment::{Deployment, Opening, Served, SiteSettings};
+use crate::config::{
+    Attestation, DEFAULT_LISTEN, DEFAULT_PREPARED_KEYS, Oidc, OidcKeys, organizations_of,
+    parse_region,
+};
+use crate::deployment::{Deployment, Known, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
 use crate::logging::{self, Format, say};
+use crate::oidc;
 use crate::running::{self, Plan};
 
 /// Options of `keystead dev`.
@@ -37,12 +40,27 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     attestation_root: Vec<PathBuf>,
     /// A Region that offers keys of spec SM2; may be repeated.
-    #[arg(long, value_name = "REGION", value_parser = region)]
+    #[arg(long, value_name = "REGION", value_parser = parse_region)]
     sm2_region: Vec<Region>,
+    /// A file with the table [organization]: accounts in units, and their guardrails.
+    #[arg(long, value_name = "FILE")]
+    organization: Option<PathBuf>,
+    /// An OIDC issuer and the file with its JSON Web Key Set; may be repeated. The keys of other
+    /// issuers are fetched over HTTPS.
+    #[arg(long, value_name = "ISSUER=FILE", value_parser = oidc_keys)]
+    jwks: Vec<OidcKeys>,
 }
 
-fn region(name: &str) -> Result<Region, String> {
-    Region::parse(name).map_err(|error| error.to_string())
+/// The Region of what has none, and the one that clients are told.
+const HOME: &str = "us-east-1";
+
+fn oidc_keys(text: &str) -> Result<OidcKeys, String> {
+    // An issuer may have `=` in its path no more than a file may begin with it.
+    let (issuer, file) = text.rsplit_once('=').ok_or("not of the form ISSUER=FILE")?;
+    Ok(OidcKeys {
+        issuer: issuer.to_owned(),
+        file: PathBuf::from(file),
+    })
 }
 
 /// Serves until it is told to stop.
@@ -53,7 +71,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         workers,
         attestation_root,
         sm2_region: sm2_regions,
+        organization,
+        jwks,
     } = options;
+    let home = parse_region(HOME)?;
+    let organizations = organization.as_deref().map(organizations_of).transpose()?;
+    let organizations = organizations.unwrap_or_default();
+    let sts = oidc::sts(&Oidc::default(), &jwks)?;
     let attestation = Attestation {
         roots: attestation_root,
         ..Attestation::default()
@@ -84,7 +108,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         (None, None) => return Err("no data directory".to_owned()),
     };
     let server = running::bind(ServerConfig {
-        listen: vec![listen],
+        listen: vec![listen.into()],
         tls: None,
         workers: usize::from(workers),
     })?;
@@ -109,10 +133,20 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         server,
         host_names: host_names(listen),
         clock_skew_minutes: 5,
+        home: home.clone(),
+        sts,
+        certificate_sessions: None,
     };
-    let prepare = async |deployment: &Deployment| {
-        deployment.open_known().await?;
-        Ok(DevelopmentDirectory::default())
+    let prepare = async move |deployment: &Deployment| {
+        let known = Known {
+            home,
+            organizations,
+            roots: Vec::new(),
+            services: Vec::new(),
+            development: true,
+        };
+        deployment.open_identities(known).await?;
+        deployment.open_known().await
     };
     running::run(plan, prepare, |addresses| {
         announce(addresses, data_dir.as_ref())
@@ -141,9 +175,11 @@ fn announce(addresses: &[SocketAddr], data_dir: Option<&PathBuf>) {
         ));
         say(format!(
             "export AWS_ENDPOINT_URL_KMS=http://{address}\n\
+             export AWS_ENDPOINT_URL_IAM=http://{address}\n\
+             export AWS_ENDPOINT_URL_STS=http://{address}\n\
              export AWS_ACCESS_KEY_ID=test\n\
              export AWS_SECRET_ACCESS_KEY=test\n\
-             export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
+             export AWS_REGION={HOME} AWS_DEFAULT_REGION={HOME}\n"
         ));
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use keystead_audit::Durability;
 use keystead_engine::Quotas;
-use keystead_identity::{AccessKey, new_access_key, store_access_key};
+use keystead_identity::AccessKey;
 use keystead_types::{AccountId, Region};
-use keystead_wall::{Command, Hsm, Reply, WallClient, Worker, WorkerPort};
+use keystead_wall::{Worker, WorkerPort};
 
+use crate::account::{self, parse_account};
 use crate::config::{self, Attestation};
 use crate::deployment::{Deployment, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
@@ -34,15 +35,8 @@ pub(crate) struct Options {
 }
 
 fn parse_region(text: &str) -> Result<Region, String> {
-    Region::parse(text).map_err(|error| error.to_string())
+    config::parse_region(text)
 }
-
-fn parse_account(text: &str) -> Result<AccountId, String> {
-    AccountId::parse(text).map_err(|error| error.to_string())
-}
-
-/// Bytes of randomness for a secret.
-const SECRET_RANDOM_BYTES: u16 = 32;
 
 /// Makes the data directory and tells the person what is theirs to keep.
 pub(crate) fn run(options: Options) -> Result<(), String> {
@@ -97,7 +91,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     deployment.shutdown();
     let key = made.map_err(unfinished)?;
     let path = std::fs::canonicalize(&data_dir).unwrap_or_else(|_| data_dir.clone());
-    let template = config::template(&path, &regions, elsewhere.as_deref());
+    let template = config::template(&path, &regions, account, elsewhere.as_deref());
     write_config(&config_file, &template).map_err(unfinished)?;
     tell(&key, &root_key, &config_file, account, &home)
 }
@@ -112,30 +106,10 @@ fn make(
     let runtime = keystead_wall::client::worker_runtime().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let _worker = Worker::enter(port).map_err(|error| error.to_string())?;
-        for region in regions {
-            deployment.open_region(region).await?;
+        for region in regions.iter().chain([&Region::global()]) {
+            deployment.open_records(region).await?;
         }
-        let random = Command::GenerateRandom {
-            length: SECRET_RANDOM_BYTES,
-            recipient: None,
-        };
-        let outcome = WallClient
-            .call(random)
-            .await
-            .map_err(|error| error.to_string())?;
-        let Ok(Reply::Plaintext(random)) = outcome.result else {
-            return Err("the HSM process gave no randomness".to_owned());
-        };
-        let key = new_access_key(&**deployment.entropy(), &random)
-            .ok_or("the HSM process gave too little randomness")?;
-        let records = deployment
-            .records(home)
-            .ok_or("the home Region has no store")?;
-        let now = deployment.clock().now();
-        store_access_key(&records, &WallClient, home, account, &key, now)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(key)
+        account::make_root_key(deployment, home, account).await
     })
 }
 
@@ -160,16 +134,7 @@ fn tell(
     account: AccountId,
     home: &Region,
 ) -> Result<(), String> {
-    let secret = std::str::from_utf8(key.secret.expose()).map_err(|error| error.to_string())?;
-    say(format!(
-        "The root user of account {account}. The secret is shown once and cannot be read again:\n\n\
-         export AWS_ACCESS_KEY_ID={}\n\
-         export AWS_SECRET_ACCESS_KEY={secret}\n\
-         export AWS_REGION={home} AWS_DEFAULT_REGION={home}\n\
-         export AWS_ENDPOINT_URL_KMS=http://{}\n",
-        key.id,
-        config::DEFAULT_LISTEN
-    ));
+    account::tell(key, account, home)?;
     say(format!(
         "The root key is the file {}. Whoever has it and a copy of the data directory has every \
          key: it protects from a stolen store or backup only if it is not in the same place, and \

@@ -103,6 +103,11 @@ impl DataDir {
         self.path.join("audit")
     }
 
+    /// The directory of the store of accounts and identities, which belong to no Region.
+    pub(crate) fn identities(&self) -> PathBuf {
+        self.path.join("identities")
+    }
+
     /// The directory of a Region's store.
     pub(crate) fn store(&self, region: &Region) -> PathBuf {
         self.path.join("regions").join(region.as_str())

@@ -1,16 +1,22 @@
 //! Keystead: a key management service that speaks the API of AWS KMS.
 #![forbid(unsafe_code)]
 
+mod account;
 mod audit;
+mod client;
 mod clock;
 mod config;
+mod credential_process;
 mod deployment;
 mod dev;
+mod explain;
 mod init;
 mod layout;
 mod logging;
+mod oidc;
 mod running;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -48,6 +54,15 @@ enum Command {
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Make accounts.
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Tell why a request was allowed or denied.
+    Explain(explain::Options),
+    /// Ask a running server what a principal may do.
+    Simulate(simulate::Options),
+    /// Give AWS clients a session for a client certificate.
+    CredentialProcess(credential_process::Options),
     /// The HSM process; started by the others, not by hand.
     #[command(hide = true)]
     Hsm,
@@ -60,6 +75,10 @@ fn main() -> ExitCode {
         Command::Init(options) => init::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Audit(command) => audit::run(command),
+        Command::Account(command) => account::run(command),
+        Command::Explain(options) => explain::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
+        Command::CredentialProcess(options) => credential_process::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

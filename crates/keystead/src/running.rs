@@ -6,9 +6,10 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use keystead_identity::Bearer;
-use keystead_server::{Hooks, Server, ServerConfig, Service, ServiceParts};
-use keystead_sigv4::{Credentials, Settings, Verifier};
+use keystead_iam::StsParts;
+use keystead_server::{CertificateSessions, Hooks, Server, ServerConfig, Service, ServiceParts};
+use keystead_sigv4::{Settings, Verifier};
+use keystead_types::Region;
 use keystead_wall::{Worker, WorkerPort};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ thread_local! {
 }
 
 /// The signing names served here.
-const SERVICES: &[&str] = &["kms"];
+const SERVICES: &[&str] = &["kms", "iam", "sts"];
 
 /// How to serve a deployment.
 pub(crate) struct Plan {
@@ -35,6 +36,21 @@ pub(crate) struct Plan {
     pub(crate) host_names: Vec<String>,
     /// How far clients' clocks may be off, minutes.
     pub(crate) clock_skew_minutes: u8,
+    /// The Region of what has none.
+    pub(crate) home: Region,
+    /// What STS needs.
+    pub(crate) sts: StsParts,
+    /// Sessions for client certificates.
+    pub(crate) certificate_sessions: Option<CertificateSessions>,
+}
+
+/// The part of a plan that becomes the service.
+struct Wishes {
+    host_names: Vec<String>,
+    clock_skew_minutes: u8,
+    home: Region,
+    sts: StsParts,
+    certificate_sessions: Option<CertificateSessions>,
 }
 
 /// Front-end threads when not told: they share the cores with the HSM process's fast lanes.
@@ -49,15 +65,14 @@ pub(crate) fn bind(config: ServerConfig) -> Result<Server, String> {
 }
 
 /// Serves until SIGTERM or SIGINT. `prepare` runs before the first request, on a thread that may
-/// call the HSM process; it gives the credentials. `announce` is told the addresses.
-pub(crate) fn run<C, P>(
+/// call the HSM process; it opens identities and Regions. `announce` is told the addresses.
+pub(crate) fn run<P>(
     plan: Plan,
     prepare: P,
     announce: impl FnOnce(&[SocketAddr]),
 ) -> Result<(), String>
 where
-    C: Credentials<Arc<Bearer>> + 'static,
-    P: AsyncFnOnce(&Deployment) -> Result<C, String> + Send + 'static,
+    P: AsyncFnOnce(&Deployment) -> Result<(), String> + Send + 'static,
 {
     let Plan {
         deployment,
@@ -65,7 +80,17 @@ where
         server,
         host_names,
         clock_skew_minutes,
+        home,
+        sts,
+        certificate_sessions,
     } = plan;
+    let wishes = Wishes {
+        host_names,
+        clock_skew_minutes,
+        home,
+        sts,
+        certificate_sessions,
+    };
     let (stop, stopping) = watch::channel(false);
     let own_port = ports.pop().ok_or("no connection to the HSM process")?;
     let (ready, is_ready) = mpsc::sync_channel(1);
@@ -109,9 +134,9 @@ where
     let prepared = is_ready
         .recv()
         .unwrap_or_else(|_| Err("the start was interrupted".to_owned()));
-    let served = prepared.and_then(|credentials| {
+    let served = prepared.and_then(|()| {
+        let service = service(&deployment, wishes)?;
         announce(server.local_addrs());
-        let service = service(&deployment, credentials, host_names, clock_skew_minutes)?;
         let hooks = hooks(&deployment, ports);
         server
             .run(service, hooks, stopping)
@@ -124,14 +149,18 @@ where
     served.and(ended)
 }
 
-fn service<C: Credentials<Arc<Bearer>> + 'static>(
-    deployment: &Arc<Deployment>,
-    credentials: C,
-    host_names: Vec<String>,
-    clock_skew_minutes: u8,
-) -> Result<Service, String> {
+fn service(deployment: &Arc<Deployment>, wishes: Wishes) -> Result<Service, String> {
+    let Wishes {
+        host_names,
+        clock_skew_minutes,
+        home,
+        sts,
+        certificate_sessions,
+    } = wishes;
     let served = deployment.served().clone();
-    let settings = Settings::new(SERVICES, move |_, region| served.accepts(region))
+    // IAM and STS belong to no Region: whichever the client signs for is right.
+    let accepts = move |service: &str, region: &Region| service != "kms" || served.accepts(region);
+    let settings = Settings::new(SERVICES, accepts)
         .and_then(|settings| settings.with_skew_millis(i64::from(clock_skew_minutes) * 60_000))
         .map_err(|error| error.to_string())?;
     let settings = if host_names.is_empty() {
@@ -141,8 +170,11 @@ fn service<C: Credentials<Arc<Bearer>> + 'static>(
     };
     Ok(Service::new(ServiceParts {
         sites: deployment.clone(),
+        iam: deployment.iam(home.clone(), sts)?,
+        home,
+        certificate_sessions,
         verifier: Verifier::new(settings),
-        credentials: Arc::new(credentials),
+        credentials: deployment.directory()?.clone(),
         clock: deployment.clock().clone(),
         entropy: deployment.entropy().clone(),
         health: deployment.clone(),

@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use keystead_identity::StoredDirectory;
-use keystead_server::{ServerConfig, TlsFiles};
+use keystead_identity::load_root_credentials;
+use keystead_server::{Listener, ServerConfig, TlsFiles};
 use keystead_wall::WallClient;
 
-use crate::config::{Durability, File, Service};
-use crate::deployment::{Deployment, Opening, Served};
+use crate::config::{Durability, File};
+use crate::deployment::{Deployment, Known, Opening, Served};
 use crate::layout::{DataDir, Purpose};
-use crate::logging;
 use crate::running::{self, Plan};
+use crate::{logging, oidc};
 
 /// Options of `keystead serve`. Flags win over the environment, which wins over the file.
 #[derive(clap::Args)]
@@ -41,15 +41,15 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let file = File::read(&config)?;
     let regions = file.parsed_regions()?;
     let settings = file.site_settings()?;
-    let services = file.service.iter().map(Service::credential);
-    let services = services.collect::<Result<Vec<_>, _>>()?;
-    let home = regions
-        .first()
-        .cloned()
-        .ok_or("the configuration names no Region")?;
-    let address = listen.unwrap_or(file.listen.address);
-    if file.tls.is_none() && !address.ip().is_loopback() && !file.listen.plain_http_beyond_loopback
-    {
+    let services = file.services()?;
+    let organizations = file.organizations()?;
+    let home = file.home()?;
+    let (client_authorities, certificate_sessions) = file.certificates(&home)?;
+    let sts = oidc::sts(&file.oidc, &file.oidc_keys)?;
+    let listen = file.listeners(listen.unwrap_or(file.listen.address))?;
+    let beyond = listen.iter().find(|one| !one.address.ip().is_loopback());
+    let allowed = file.tls.is_some() || file.listen.plain_http_beyond_loopback;
+    if let Some(Listener { address, .. }) = beyond.filter(|_| !allowed) {
         return Err(format!(
             "without TLS only loopback is served, not {address}. Add [tls] to the configuration, or, behind a proxy that ends TLS, set listen.plain_http_beyond_loopback = true."
         ));
@@ -62,10 +62,11 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         return Err(format!("workers = {workers} is not between 1 and 64"));
     }
     let server = running::bind(ServerConfig {
-        listen: vec![address],
+        listen,
         tls: file.tls.map(|tls| TlsFiles {
             certificate_chain: tls.certificate_chain,
             key: tls.private_key,
+            client_authorities,
         }),
         workers: usize::from(workers),
     })?;
@@ -88,21 +89,27 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         server,
         host_names: file.listen.host_names,
         clock_skew_minutes: file.listen.clock_skew_minutes,
+        home: home.clone(),
+        sts,
+        certificate_sessions,
     };
     let prepare = async move |deployment: &Deployment| {
+        let failed = |error| format!("Region {home}: {error}");
+        let records = deployment.open_records(&home).await.map_err(failed)?;
+        let roots = load_root_credentials(&records, &WallClient, &home);
+        let known = Known {
+            home: home.clone(),
+            organizations,
+            roots: roots.await.map_err(|error| error.to_string())?,
+            services,
+            development: false,
+        };
+        deployment.open_identities(known).await?;
         for region in &regions {
-            deployment
-                .open_region(region)
-                .await
-                .map_err(|error| format!("Region {region}: {error}"))?;
+            let opened = deployment.open_region(region).await;
+            opened.map_err(|error| format!("Region {region}: {error}"))?;
         }
-        let records = deployment
-            .records(&home)
-            .ok_or("the home Region has no store")?;
-        StoredDirectory::load(&records, &WallClient, &home)
-            .await
-            .and_then(|directory| directory.with_services(services))
-            .map_err(|error| error.to_string())
+        Ok(())
     };
     running::run(plan, prepare, |addresses| {
         tracing::info!(?addresses, "serving");

@@ -15,12 +15,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use keystead_audit::{Audited, Rejection};
+use keystead_identity::Endpoint;
 use keystead_types::{Fault, FaultKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::gauge::{Gauge, Order, Phase};
+use crate::mutual::Authorities;
 use crate::peer::{Connected, TlsSession};
 use crate::respond::{self, Reply};
 use crate::screened::Screened;
@@ -35,13 +37,20 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Terms {
     pub(crate) service: Service,
     pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) authorities: Option<Arc<Authorities>>,
     pub(crate) deadlines: Deadlines,
 }
 
+/// Where a connection comes from, and through which listener.
+pub(crate) struct Ends {
+    pub(crate) address: SocketAddr,
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+}
+
 /// Serves a connection until it ends or is cut.
-pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, terms: Terms, gauge: Arc<Gauge>) {
+pub(crate) async fn serve(stream: TcpStream, ends: Ends, terms: Terms, gauge: Arc<Gauge>) {
     let cut = gauge.clone();
-    let mut work = pin!(serve_any(stream, address, terms, gauge));
+    let mut work = pin!(serve_any(stream, ends, terms, gauge));
     poll_fn(|context| match cut.order(context) {
         Order::Cut => Poll::Ready(()),
         Order::Go | Order::Drain => work.as_mut().poll(context),
@@ -49,11 +58,14 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, terms: Terms, 
     .await;
 }
 
-async fn serve_any(mut stream: TcpStream, address: SocketAddr, terms: Terms, gauge: Arc<Gauge>) {
+async fn serve_any(mut stream: TcpStream, ends: Ends, terms: Terms, gauge: Arc<Gauge>) {
+    let Ends { address, endpoint } = ends;
     let connected = |tls: Option<TlsSession>| {
         Arc::new(Connected {
             address: address.ip(),
+            endpoint,
             tls,
+            authorities: terms.authorities.clone(),
             gauge: gauge.clone(),
             body_deadline: terms.deadlines.body,
         })

@@ -9,6 +9,10 @@ use http::{HeaderMap, Method, Version};
 pub(crate) enum Route {
     /// `POST /`: a signed call.
     Api,
+    /// `GET /?…`: a signed call of the query protocol, its form in the query string.
+    Query,
+    /// `POST /sessions`: a session for a client certificate.
+    Sessions,
     /// `GET /healthz`: the process lives.
     Live,
     /// `GET /readyz`: requests would be served.
@@ -30,7 +34,11 @@ pub(crate) enum BadHead {
 pub(crate) fn route(parts: &Parts) -> Result<Route, BadHead> {
     check_host(parts)?;
     let (route, method, name) = match parts.uri.path() {
+        "/" if parts.method == Method::GET && has_query(parts) => {
+            (Route::Query, &Method::GET, "GET")
+        }
         "/" => (Route::Api, &Method::POST, "POST"),
+        "/sessions" => (Route::Sessions, &Method::POST, "POST"),
         "/healthz" => (Route::Live, &Method::GET, "GET"),
         "/readyz" => (Route::Ready, &Method::GET, "GET"),
         _ => return Err(BadHead::NotFound),
@@ -44,6 +52,10 @@ pub(crate) fn route(parts: &Parts) -> Result<Route, BadHead> {
         ));
     }
     Ok(route)
+}
+
+fn has_query(parts: &Parts) -> bool {
+    parts.uri.query().is_some_and(|query| !query.is_empty())
 }
 
 /// One host, said once or twice the same way. Source: RFC 9112, 3.2 and 3.2.2; RFC 9113, 8.3.1.
@@ -73,14 +85,28 @@ fn check_host(parts: &Parts) -> Result<(), BadHead> {
     }
 }
 
-/// True for the one content type of the protocol, in any case, with or without parameters.
-/// Everything else is answered like an unknown operation, as AWS JSON services do.
+/// True for the one content type of KMS's protocol. Everything else is answered like an unknown
+/// operation, as AWS JSON services do.
 pub(crate) fn is_json_1_1(headers: &HeaderMap) -> bool {
+    has_content_type(headers, b"application/x-amz-json-1.1")
+}
+
+/// True for the one content type of the query protocol.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    has_content_type(headers, b"application/x-www-form-urlencoded")
+}
+
+/// True for JSON over paths.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    has_content_type(headers, b"application/json")
+}
+
+/// Compares the content type in any case, with or without parameters.
+fn has_content_type(headers: &HeaderMap, wanted: &[u8]) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| {
-        let value = value.as_bytes();
-        let kind = value.split(|b| *b == b';').next().unwrap_or_default();
-        kind.trim_ascii()
-            .eq_ignore_ascii_case(b"application/x-amz-json-1.1")
+        let kind = value.as_bytes().split(|b| *b == b';').next();
+        let kind = kind.unwrap_or_default().trim_ascii();
+        kind.eq_ignore_ascii_case(wanted)
     })
 }
 
@@ -97,11 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn only_three_routes_exist() {
+    fn only_these_routes_exist() {
         let host = [("host", "a")];
         assert_eq!(route(&parts("POST", "/", &host)), Ok(Route::Api));
         assert_eq!(route(&parts("GET", "/healthz", &host)), Ok(Route::Live));
         assert_eq!(route(&parts("GET", "/readyz", &host)), Ok(Route::Ready));
+        assert_eq!(route(&parts("GET", "/?Action=x", &host)), Ok(Route::Query));
+        let sessions = route(&parts("POST", "/sessions?roleArn=x", &host));
+        assert_eq!(sessions, Ok(Route::Sessions));
+        let refused = route(&parts("GET", "/?", &host));
+        assert_eq!(refused, Err(BadHead::Method("POST")));
         for method in ["GET", "PUT", "OPTIONS", "TRACE", "HEAD", "post"] {
             let refused = route(&parts(method, "/", &host));
             assert_eq!(refused, Err(BadHead::Method("POST")), "{method}");

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod certificate;
 mod connection;
 mod deadlines;
 mod dispatch;
@@ -17,12 +18,14 @@ mod error;
 mod gauge;
 mod head;
 pub mod limits;
+mod mutual;
 mod peer;
 mod respond;
 mod screen;
 mod screened;
 mod server;
 mod service;
+mod sessions;
 mod surviving;
 mod tls;
 mod walk;
@@ -30,6 +33,8 @@ mod worker;
 
 pub use deadlines::Deadlines;
 pub use error::ServerError;
-pub use server::{Hooks, Server, ServerConfig};
+pub use mutual::ClientAuthority;
+pub use server::{Hooks, Listener, Server, ServerConfig};
 pub use service::{Health, Service, ServiceParts, Sites};
+pub use sessions::{CertificateRole, CertificateSessions, HolderPattern, TrustAnchor};
 pub use tls::{ReloadHandle, TlsFiles};

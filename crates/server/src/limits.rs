@@ -75,3 +75,18 @@ pub const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 pub const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// Longest wait for the answer to a ping. Source: ours.
 pub const H2_PING_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Most tags of a session that a certificate gives. Source: STS API reference, AssumeRole, `Tags`.
+pub const SESSION_TAGS_MAX: usize = 50;
+/// Longest value of such a tag, characters. Source: STS API reference, `Tag`.
+pub const SESSION_TAG_MAX_CHARS: usize = 256;
+/// Shortest and longest session of a certificate, seconds. Source: IAM Roles Anywhere API,
+/// CreateSession, `durationSeconds`.
+pub const SESSION_SECONDS: std::ops::RangeInclusive<u32> = 900..=43_200;
+/// How long such a session is when the client does not say, seconds. Source: the same.
+pub const SESSION_DEFAULT_SECONDS: u32 = 3_600;
+/// Longest `Referer` that policies can ask about, bytes. Source: ours; a URL's usual limit.
+pub const REFERER_MAX_BYTES: usize = 2_048;
+/// Longest ARN of a resource for which a service calls, bytes. Source: IAM API reference,
+/// `arnType`.
+pub const SOURCE_ARN_MAX_BYTES: usize = 2_048;

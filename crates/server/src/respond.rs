@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
-use keystead_api::{OperationName, encode_fault};
+use keystead_api::{OperationName, encode_fault, iam, query, sts};
 use keystead_audit::{Audited, Rejection};
 use keystead_types::{Fault, FaultKind, RequestId};
 
@@ -13,15 +13,73 @@ pub(crate) type Reply = Response<Full<Bytes>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+/// Ours: what DecodeAuthorizationMessage opens, of a request that was denied.
+const AUTHORIZATION_MESSAGE: HeaderName =
+    HeaderName::from_static("x-keystead-authorization-message");
+const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NO_CACHE: HeaderValue =
     HeaderValue::from_static("no-cache, no-store, must-revalidate, private");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
+/// The forms of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Protocol {
+    /// AWS JSON 1.1, of KMS.
+    #[default]
+    Kms,
+    /// The query protocol, of IAM.
+    Iam,
+    /// The query protocol, of STS.
+    Sts,
+    /// JSON over paths, of the sessions for certificates.
+    Sessions,
+}
+
+impl Protocol {
+    /// The status of an answer that is no fault.
+    fn success(self) -> StatusCode {
+        match self {
+            Self::Sessions => StatusCode::CREATED,
+            _ => StatusCode::OK,
+        }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        match self {
+            Self::Kms => JSON_1_1,
+            Self::Iam | Self::Sts => XML,
+            Self::Sessions => JSON,
+        }
+    }
+
+    /// Code and status of a fault.
+    fn code(self, kind: FaultKind) -> (&'static str, u16) {
+        match self {
+            Self::Kms => (kind.code(), kind.status()),
+            Self::Iam | Self::Sts => kind.in_query(),
+            // Source: common errors of services that speak JSON over paths.
+            Self::Sessions if kind == FaultKind::AccessDenied => (kind.code(), 403),
+            Self::Sessions => (kind.code(), kind.status()),
+        }
+    }
+
+    fn body(self, fault: &Fault, id: RequestId) -> Vec<u8> {
+        match self {
+            Self::Kms => encode_fault(fault),
+            Self::Iam => query::encode_fault(fault, iam::NAMESPACE, &id),
+            Self::Sts => query::encode_fault(fault, sts::NAMESPACE, &id),
+            Self::Sessions => crate::sessions::encode_fault(fault),
+        }
+    }
+}
+
 /// An outcome that may leave, and how.
 pub(crate) struct Answer {
     audited: Audited<Vec<u8>>,
+    protocol: Protocol,
     operation: Option<OperationName>,
     status: Option<StatusCode>,
     allow: Option<&'static str>,
@@ -50,6 +108,12 @@ impl Answer {
         }
     }
 
+    /// In another form than that of KMS.
+    pub(crate) fn spoken(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
     /// Names the method that the path has.
     pub(crate) fn allowing(mut self, method: &'static str) -> Self {
         self.allow = Some(method);
@@ -67,6 +131,7 @@ impl From<Audited<Vec<u8>>> for Answer {
     fn from(audited: Audited<Vec<u8>>) -> Self {
         Self {
             audited,
+            protocol: Protocol::default(),
             operation: None,
             status: None,
             allow: None,
@@ -80,30 +145,38 @@ impl From<Audited<Vec<u8>>> for Answer {
 pub(crate) fn respond(id: RequestId, version: Version, answer: Answer) -> Reply {
     let Answer {
         audited,
+        protocol,
         operation,
         status,
         allow,
         close,
     } = answer;
-    let (status, body, code) = match audited.into_outcome() {
-        Ok(body) => (StatusCode::OK, body, None),
+    let mut reply = match audited.into_outcome() {
+        Ok(body) => plain(id, protocol.success(), protocol.content_type(), body),
         Err(fault) => {
-            let kind = fault.kind();
+            let (code, own) = protocol.code(fault.kind());
             let status = status
-                .or_else(|| StatusCode::from_u16(kind.status()).ok())
+                .or_else(|| StatusCode::from_u16(own).ok())
                 .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             if status.is_server_error() {
                 log(id, operation, &fault);
             }
-            (status, encode_fault(&fault), Some(kind.code()))
+            let body = protocol.body(&fault, id);
+            let mut reply = plain(id, status, protocol.content_type(), body);
+            let headers = reply.headers_mut();
+            if matches!(protocol, Protocol::Kms | Protocol::Sessions) {
+                headers.insert(ERROR_TYPE, HeaderValue::from_static(code));
+            }
+            let message = fault.authorization_message();
+            let message = message.and_then(|text| HeaderValue::from_str(text).ok());
+            if let Some(message) = message {
+                headers.insert(AUTHORIZATION_MESSAGE, message);
+            }
+            reply
         }
     };
-    let mut reply = plain(id, status, JSON, body);
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, NO_CACHE);
-    if let Some(code) = code {
-        headers.insert(ERROR_TYPE, HeaderValue::from_static(code));
-    }
     if let Some(method) = allow {
         headers.insert(ALLOW, HeaderValue::from_static(method));
     }

@@ -7,23 +7,42 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
 use keystead_audit::{Audited, Rejection};
+use keystead_identity::Endpoint;
 use keystead_types::{Fault, FaultKind};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::connection::Terms;
+use crate::connection::{Ends, Terms};
 use crate::limits::{ACCEPT_PAUSE, BACKLOG, WORKERS_MAX};
 use crate::tls::{self, Certificates, ReloadHandle, TlsFiles};
 use crate::worker::{self, Accepted, Slot};
 use crate::{Deadlines, ServerError, Service};
 
+/// An address to listen on.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// The address; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The VPC endpoint that it stands for.
+    pub endpoint: Option<Arc<Endpoint>>,
+}
+
+impl From<SocketAddr> for Listener {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            address,
+            endpoint: None,
+        }
+    }
+}
+
 /// Where and how a server listens.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The addresses; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// The addresses.
+    pub listen: Vec<Listener>,
     /// TLS on all addresses, or plain HTTP on all.
     pub tls: Option<TlsFiles>,
     /// Worker threads, 1 to 1,024; others are brought into that range.
@@ -42,7 +61,7 @@ pub struct Hooks {
 
 /// A server that listens and does not serve yet.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Option<Arc<Endpoint>>)>,
     addresses: Vec<SocketAddr>,
     certificates: Option<Arc<Certificates>>,
     acceptor: Option<TlsAcceptor>,
@@ -62,11 +81,11 @@ impl Server {
         let settings = certificates.as_ref().map(tls::settings).transpose()?;
         let mut listeners = Vec::with_capacity(config.listen.len());
         let mut addresses = Vec::with_capacity(config.listen.len());
-        for address in config.listen {
+        for Listener { address, endpoint } in config.listen {
             let failed = |source| ServerError::Listen { address, source };
             let listener = listen(address).map_err(failed)?;
             addresses.push(listener.local_addr().map_err(failed)?);
-            listeners.push(listener);
+            listeners.push((listener, endpoint));
         }
         Ok(Self {
             listeners,
@@ -113,6 +132,10 @@ impl Server {
         let terms = Terms {
             service,
             tls: self.acceptor,
+            authorities: self
+                .certificates
+                .as_ref()
+                .and_then(|own| own.authorities().cloned()),
             deadlines: self.deadlines,
         };
         let mut lanes = Vec::with_capacity(self.workers);
@@ -191,7 +214,7 @@ struct Lanes {
 
 /// Deals connections to the workers until the order to stop.
 async fn accept_all(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Option<Arc<Endpoint>>)>,
     lanes: Lanes,
     certificates: Option<Arc<Certificates>>,
     check_interval: std::time::Duration,
@@ -199,9 +222,9 @@ async fn accept_all(
 ) -> Result<(), ServerError> {
     let lanes = Arc::new(lanes);
     let mut acceptors = tokio::task::JoinSet::new();
-    for listener in listeners {
+    for (listener, endpoint) in listeners {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServerError::Runtime)?;
-        acceptors.spawn(accept(listener, lanes.clone()));
+        acceptors.spawn(accept(listener, endpoint, lanes.clone()));
     }
     drop(lanes);
     let mut checks = tokio::time::interval(check_interval);
@@ -216,15 +239,20 @@ async fn accept_all(
 }
 
 /// Accepts from one listener. Returns when a worker is gone.
-async fn accept(listener: tokio::net::TcpListener, lanes: Arc<Lanes>) {
+async fn accept(
+    listener: tokio::net::TcpListener,
+    endpoint: Option<Arc<Endpoint>>,
+    lanes: Arc<Lanes>,
+) {
     for lane in lanes.lanes.iter().cycle() {
         let accepted = loop {
             match next(&listener).await {
                 Ok((stream, address)) => {
                     if let Some(slot) = Slot::take(&lanes.open) {
+                        let endpoint = endpoint.clone();
                         break Accepted {
                             stream,
-                            address,
+                            ends: Ends { address, endpoint },
                             slot,
                         };
                     }

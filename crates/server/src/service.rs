@@ -9,6 +9,8 @@ use keystead_identity::Bearer;
 use keystead_sigv4::{Credentials, Verifier};
 use keystead_types::{Clock, Entropy, Fault, Region, RequestId};
 
+use crate::CertificateSessions;
+
 /// The Regions that are served.
 pub trait Sites: Send + Sync {
     /// The Region's site, if it is at work. Called for every request: cheap.
@@ -31,6 +33,12 @@ pub trait Health: Send + Sync {
 pub struct ServiceParts {
     /// The Regions.
     pub sites: Arc<dyn Sites>,
+    /// The APIs of IAM and STS.
+    pub iam: Arc<keystead_iam::Service>,
+    /// The Region of requests that name none, because nobody signed them.
+    pub home: Region,
+    /// Sessions for client certificates; `None` where none are given.
+    pub certificate_sessions: Option<CertificateSessions>,
     /// Checks signatures.
     pub verifier: Verifier<Arc<Bearer>>,
     /// Knows the access keys.

@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
 
 use crate::ServerError;
+use crate::mutual::{Authorities, ClientAuthority};
 use crate::peer::TlsSession;
 
 /// The protocols that are offered, best first. Source: RFC 7301 registry.
@@ -27,17 +28,20 @@ pub struct TlsFiles {
     pub certificate_chain: PathBuf,
     /// The private key: PKCS#8, PKCS#1 or SEC1.
     pub key: PathBuf,
+    /// The authorities of certificates that clients may show; none are asked for when empty.
+    pub client_authorities: Vec<ClientAuthority>,
 }
 
 /// When a file was last written, and how long it is: a change of either is a change.
 type Stamp = Option<(SystemTime, u64)>;
 
-/// The certificate in use.
+/// The certificate in use, and the authorities of clients' certificates.
 pub(crate) struct Certificates {
     files: TlsFiles,
     current: ArcSwap<CertifiedKey>,
+    authorities: Option<Arc<Authorities>>,
     /// The files as they were at the last attempt to read them, good or bad.
-    seen: Mutex<(Stamp, Stamp)>,
+    seen: Mutex<Vec<Stamp>>,
 }
 
 impl fmt::Debug for Certificates {
@@ -57,37 +61,46 @@ impl ResolvesServerCert for Certificates {
 impl Certificates {
     /// Reads the files.
     pub(crate) fn open(files: TlsFiles) -> Result<Arc<Self>, ServerError> {
-        let seen = stamps(&files);
+        let authorities = Authorities::open(files.client_authorities.clone())?;
+        let seen = stamps(&files, authorities.as_deref());
         let current = ArcSwap::from_pointee(read(&files)?);
         Ok(Arc::new(Self {
             files,
             current,
+            authorities,
             seen: Mutex::new(seen),
         }))
     }
 
-    /// Reads the files again. What is in use stays when they are no good.
+    /// Who may vouch for clients, if anybody.
+    pub(crate) fn authorities(&self) -> Option<&Arc<Authorities>> {
+        self.authorities.as_ref()
+    }
+
+    /// Reads the files again. What is in use stays when they are no good; certificate and
+    /// authorities each for themselves.
     pub(crate) fn reload(&self) -> Result<(), ServerError> {
-        let stamps = stamps(&self.files);
-        let result = read(&self.files);
+        let stamps = stamps(&self.files, self.authorities.as_deref());
+        let read = read(&self.files).map(|key| self.current.store(Arc::new(key)));
+        let clients = self.authorities.as_ref().map_or(Ok(()), |own| own.reload());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps;
-        match result {
-            Ok(key) => {
-                self.current.store(Arc::new(key));
-                tracing::info!("the TLS certificate was read again");
-                Ok(())
-            }
+        match &read {
+            Ok(()) => tracing::info!("the TLS certificate was read again"),
             Err(error) => {
                 tracing::error!(%error, "the new TLS certificate is no good; the old one stays");
-                Err(error)
             }
         }
+        if let Err(error) = &clients {
+            tracing::error!(%error, "the new authorities of clients are no good; the old ones stay");
+        }
+        read.and(clients)
     }
 
     /// Reads the files again if they changed.
     pub(crate) fn check(&self) {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamps(&self.files) != seen {
+        let now = stamps(&self.files, self.authorities.as_deref());
+        let changed = *self.seen.lock().unwrap_or_else(PoisonError::into_inner) != now;
+        if changed {
             // The failure is in the log, and the next change gets the next chance.
             let _logged = self.reload();
         }
@@ -113,10 +126,13 @@ impl ReloadHandle {
 
 /// TLS 1.3 and 1.2 with the certificate in use.
 pub(crate) fn settings(certificates: &Arc<Certificates>) -> Result<Arc<ServerConfig>, ServerError> {
-    let mut settings = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(certificates.clone());
+    let settings = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let settings = match certificates.authorities() {
+        None => settings.with_no_client_auth(),
+        Some(authorities) => settings.with_client_cert_verifier(authorities.clone()),
+    };
+    let mut settings = settings.with_cert_resolver(certificates.clone());
     settings.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(settings))
 }
@@ -133,16 +149,21 @@ pub(crate) fn session(connection: &ServerConnection) -> (TlsSession, bool) {
         version,
         // The registry's name, as CloudTrail writes it, has no version.
         cipher: name.unwrap_or_default().replacen("TLS13_", "TLS_", 1),
+        client_chain: connection
+            .peer_certificates()
+            .map(|chain| chain.iter().map(|one| one.clone().into_owned()).collect()),
     };
     (session, connection.alpn_protocol() == Some(ALPN_H2))
 }
 
-fn stamps(files: &TlsFiles) -> (Stamp, Stamp) {
+fn stamps(files: &TlsFiles, authorities: Option<&Authorities>) -> Vec<Stamp> {
     let stamp = |path: &Path| {
         let data = std::fs::metadata(path).ok()?;
         Some((data.modified().ok()?, data.len()))
     };
-    (stamp(&files.certificate_chain), stamp(&files.key))
+    let own = [files.certificate_chain.as_path(), files.key.as_path()];
+    let theirs = authorities.into_iter().flat_map(Authorities::paths);
+    own.into_iter().chain(theirs).map(stamp).collect()
 }
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, ServerError> {

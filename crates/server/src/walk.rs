@@ -3,28 +3,34 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::{HeaderName, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use keystead_api::OperationName;
 use keystead_audit::{Audited, Rejection};
+use keystead_iam::Api;
 use keystead_identity::Bearer;
 use keystead_sigv4::{Rejection as Refused, Verified};
-use keystead_types::{Fault, FaultKind, RequestId};
+use keystead_types::{Fault, FaultKind, Region, RequestId};
 
 use crate::Service;
 use crate::body::{BodyError, collect_within};
 use crate::dispatch::dispatch;
-use crate::head::{BadHead, Route, is_json_1_1, route};
+use crate::head::{BadHead, Route, is_form, is_json_1_1, route};
 use crate::peer::Connected;
-use crate::respond::{Answer, Reply, health, respond};
+use crate::respond::{Answer, Protocol, Reply, health, respond};
+use crate::sessions;
 
 /// The prefix of `x-amz-target`. Source: KMS model, `targetPrefix`.
 const TARGET_PREFIX: &[u8] = b"TrentService.";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-/// The signing name of the API.
-const SERVICE: &str = "kms";
+/// The signing names of the APIs.
+const KMS: &str = "kms";
+const IAM: &str = "iam";
+const STS: &str = "sts";
+/// The one action that nobody signs: a token of the caller's provider stands in its form.
+const UNSIGNED_ACTION: &[u8] = b"Action=AssumeRoleWithWebIdentity";
 
 /// Serves one request to its answer.
 pub(crate) async fn walk(
@@ -36,25 +42,33 @@ pub(crate) async fn walk(
     let _running = connected.gauge.run();
     let (parts, body) = request.into_parts();
     let version = parts.version;
-    let answer = match route(&parts) {
+    let route = match route(&parts) {
         Ok(Route::Live) => return health(id, Ok(())),
         Ok(Route::Ready) => return health(id, service.parts().health.ready()),
-        Err(refused) => refuse(refused),
-        Ok(Route::Api) => match collect_within(connected.body_deadline, body).await {
-            Some(Ok(body)) => api(&service, &connected, id, &parts, &body).await,
-            Some(Err(error)) => no_body(error),
-            None => http(
-                StatusCode::REQUEST_TIMEOUT,
-                Rejection::TimedOut,
-                "The request body did not arrive in time.",
-            )
-            .closing(),
+        Ok(Route::Sessions) if service.parts().certificate_sessions.is_none() => {
+            return respond(id, version, refuse(BadHead::NotFound));
+        }
+        Ok(route) => route,
+        Err(refused) => return respond(id, version, refuse(refused)),
+    };
+    let answer = match collect_within(connected.body_deadline, body).await {
+        Some(Ok(body)) => match route {
+            Route::Sessions => sessions::begin(&service, &connected, id, &parts, &body).await,
+            _ => api(&service, &connected, id, &parts, &body).await,
         },
+        Some(Err(error)) => no_body(error).spoken(claimed(&parts)),
+        None => http(
+            StatusCode::REQUEST_TIMEOUT,
+            Rejection::TimedOut,
+            "The request body did not arrive in time.",
+        )
+        .closing()
+        .spoken(claimed(&parts)),
     };
     respond(id, version, answer)
 }
 
-/// A request with a body: who signed it, which operation, and the operation's outcome.
+/// A request with a body: who signed it, for which service, and the operation's outcome.
 async fn api(
     service: &Service,
     connected: &Connected,
@@ -62,14 +76,59 @@ async fn api(
     parts: &Parts,
     body: &Bytes,
 ) -> Answer {
+    let arrived = Arrived {
+        service,
+        connected,
+        id,
+        parts,
+        body,
+    };
     let verified = match verify(service, parts, body) {
         Ok(verified) => verified,
-        Err(refused) => return Answer::rejected(reason(&refused), refused.fault()),
+        Err(Refused::MissingCredentials) if is_for_everyone(parts, body) => {
+            let region = service.parts().home.clone();
+            return query(arrived, Api::Sts, None, region).await;
+        }
+        Err(refused) => {
+            let answer = Answer::rejected(reason(&refused), refused.fault());
+            return answer.spoken(claimed(parts));
+        }
     };
     let (bearer, region, name) = verified.into_parts();
-    let Some(operation) = operation(parts).filter(|_| name == SERVICE) else {
-        let fault = Fault::bare(FaultKind::UnknownOperation);
-        return Answer::rejected(Rejection::UnknownOperation, fault);
+    let parts = service.parts();
+    let key = &bearer.caller.access_key_id;
+    parts
+        .iam
+        .directory()
+        .note_use(key, name, &region, parts.clock.now());
+    match name {
+        KMS => kms(arrived, bearer, region).await,
+        IAM => query(arrived, Api::Iam, Some(bearer), region).await,
+        STS => query(arrived, Api::Sts, Some(bearer), region).await,
+        _ => unknown_operation(),
+    }
+}
+
+/// A request that is all there.
+struct Arrived<'a> {
+    service: &'a Service,
+    connected: &'a Connected,
+    id: RequestId,
+    parts: &'a Parts,
+    body: &'a Bytes,
+}
+
+/// A call of KMS: the operation stands in a header, the Region has a site.
+async fn kms(arrived: Arrived<'_>, bearer: Arc<Bearer>, region: Region) -> Answer {
+    let Arrived {
+        service,
+        connected,
+        id,
+        parts,
+        body,
+    } = arrived;
+    let Some(operation) = operation(parts) else {
+        return unknown_operation();
     };
     let sites = &service.parts().sites;
     let site = match sites.get(&region) {
@@ -82,12 +141,89 @@ async fn api(
         },
     };
     let request = keystead_engine::Request {
+        peer: connected.peer(&parts.headers, host(parts), &bearer),
         bearer,
         request_id: id,
-        peer: connected.peer(&parts.headers, host(parts)),
         body,
     };
     Answer::of(operation, dispatch(&site, operation, request).await)
+}
+
+/// A call of IAM or STS: the operation stands in the form.
+async fn query(
+    arrived: Arrived<'_>,
+    api: Api,
+    bearer: Option<Arc<Bearer>>,
+    region: Region,
+) -> Answer {
+    let Arrived {
+        service,
+        connected,
+        id,
+        parts,
+        body,
+    } = arrived;
+    let protocol = match api {
+        Api::Iam => Protocol::Iam,
+        Api::Sts => Protocol::Sts,
+    };
+    let form = match (parts.method == http::Method::GET, is_form(&parts.headers)) {
+        (true, _) => parts.uri.query().unwrap_or_default().as_bytes(),
+        (false, true) => body,
+        (false, false) => {
+            let fault = Fault::new(FaultKind::MissingAction, "Missing Action");
+            return Answer::rejected(Rejection::UnknownOperation, fault).spoken(protocol);
+        }
+    };
+    let request = keystead_iam::Request {
+        service: api,
+        origin: connected.origin(&parts.headers, bearer.as_deref()),
+        tls: connected.tls(host(parts)),
+        bearer,
+        request_id: id,
+        region,
+        body: form,
+    };
+    let served = service.parts().iam.serve(request).await;
+    Answer::from(served).spoken(protocol)
+}
+
+fn unknown_operation() -> Answer {
+    let fault = Fault::bare(FaultKind::UnknownOperation);
+    Answer::rejected(Rejection::UnknownOperation, fault)
+}
+
+/// Whether a request without a signature may be one: a form for the unsigned action, and no
+/// header or parameter that would be credentials.
+fn is_for_everyone(parts: &Parts, body: &[u8]) -> bool {
+    parts.method == http::Method::POST
+        && parts.uri.query().is_none()
+        && is_form(&parts.headers)
+        && !parts.headers.contains_key(AUTHORIZATION)
+        && body
+            .split(|b| *b == b'&')
+            .any(|pair| pair == UNSIGNED_ACTION)
+}
+
+/// The protocol in which a refusal is told: that of the service for which the request claims to
+/// be signed, else that of its content type. It proves nothing.
+fn claimed(parts: &Parts) -> Protocol {
+    if parts.uri.path() == "/sessions" {
+        return Protocol::Sessions;
+    }
+    let authorization = parts.headers.get(AUTHORIZATION);
+    let authorization = authorization.map_or(&b""[..], |value| value.as_bytes());
+    let scope = authorization
+        .split(|b| matches!(b, b' ' | b','))
+        .find_map(|part| part.strip_prefix(b"Credential="));
+    let service = scope.and_then(|scope| scope.split(|b| *b == b'/').rev().nth(1));
+    match service {
+        Some(b"kms") => Protocol::Kms,
+        Some(b"iam") => Protocol::Iam,
+        Some(b"sts") => Protocol::Sts,
+        _ if is_form(&parts.headers) || parts.method == http::Method::GET => Protocol::Sts,
+        _ => Protocol::Kms,
+    }
 }
 
 /// Verifies the signature over the request as it arrived. Header lines of one name keep their
@@ -113,7 +249,7 @@ fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<
 }
 
 /// The host that the client named, for verification and the audit record.
-fn host(parts: &Parts) -> &[u8] {
+pub(crate) fn host(parts: &Parts) -> &[u8] {
     match (parts.headers.get(HOST), parts.uri.authority()) {
         (Some(host), _) => host.as_bytes(),
         (None, Some(authority)) => authority.as_str().as_bytes(),

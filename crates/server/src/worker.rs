@@ -1,6 +1,6 @@
 //! A worker: one thread, one runtime, its share of the connections.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::Deadlines;
-use crate::connection::{self, Terms};
+use crate::connection::{self, Ends, Terms};
 use crate::gauge::{Gauge, Order, Watched};
 use crate::limits::CONNECTIONS_MAX;
 
@@ -36,7 +36,7 @@ impl Drop for Slot {
 /// A connection on its way to a worker.
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
-    pub(crate) address: SocketAddr,
+    pub(crate) ends: Ends,
     pub(crate) slot: Slot,
 }
 
@@ -84,11 +84,7 @@ pub(crate) async fn work(mut incoming: mpsc::UnboundedReceiver<Accepted>, terms:
 
 /// Starts to serve a connection.
 fn begin(accepted: Accepted, terms: &Terms, alive: mpsc::Sender<()>) -> Option<Watched> {
-    let Accepted {
-        stream,
-        address,
-        slot,
-    } = accepted;
+    let Accepted { stream, ends, slot } = accepted;
     let stream = match tokio::net::TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => {
@@ -98,7 +94,7 @@ fn begin(accepted: Accepted, terms: &Terms, alive: mpsc::Sender<()>) -> Option<W
     };
     let gauge = Arc::new(Gauge::new(alive));
     let watched = Watched::new(&gauge, Instant::now());
-    let served = connection::serve(stream, address, terms.clone(), gauge);
+    let served = connection::serve(stream, ends, terms.clone(), gauge);
     tokio::spawn(async move {
         let _slot = slot;
         served.await;

@@ -40,6 +40,7 @@ fn files(dir: &Path) -> TlsFiles {
     TlsFiles {
         certificate_chain: dir.join("chain.pem"),
         key: dir.join("key.pem"),
+        client_authorities: Vec::new(),
     }
 }
 
@@ -166,7 +167,7 @@ fn certificates_are_exchanged_and_broken_ones_are_not() {
 fn a_server_without_a_usable_certificate_does_not_start() {
     let dir = tempfile::tempdir().unwrap();
     let config = || ServerConfig {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        listen: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         tls: Some(files(dir.path())),
         workers: 1,
     };

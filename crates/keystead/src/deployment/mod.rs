@@ -1,5 +1,6 @@
 //! A data directory at work: its Regions, its HSM process, its audit log.
 
+mod identities;
 mod stores;
 
 use std::collections::HashMap;
@@ -7,11 +8,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command as Program;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
 use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
+use keystead_identity::Directory;
 use keystead_server::{Health, Sites};
 use keystead_store::{Change, Expect, Meta, Records, Versioned};
 use keystead_types::{Clock, Entropy, Fault, Region};
@@ -23,6 +25,7 @@ use keystead_wall::{
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::layout::DataDir;
+pub(crate) use identities::Known;
 use stores::{open_store, prepare_store, put_meta};
 
 /// Outbox records read in one go.
@@ -40,7 +43,7 @@ pub(crate) enum Served {
 impl Served {
     pub(crate) fn accepts(&self, region: &Region) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => *region != Region::global(),
             Self::Only(regions) => regions.contains(region),
         }
     }
@@ -87,6 +90,7 @@ pub(crate) struct Deployment {
     log: Arc<AuditLog>,
     supervisor: Mutex<Option<Supervisor>>,
     sites: ArcSwap<HashMap<Region, Arc<Site>>>,
+    directory: OnceLock<Arc<Directory>>,
     stores: Mutex<HashMap<Region, Records>>,
     opening: tokio::sync::Mutex<()>,
     clock: Arc<dyn Clock>,
@@ -116,7 +120,9 @@ impl Deployment {
         let known = dir
             .regions()
             .map_err(|error| format!("cannot list the Regions: {error}"))?;
-        for region in known.into_iter().filter(|region| served.accepts(region)) {
+        let known = known.into_iter().filter(|region| served.accepts(region));
+        let identities = dir.identities().exists().then(Region::global);
+        for region in known.chain(identities) {
             let records = open_store(&dir, &region)?;
             let sealed = runtime.block_on(prepare_store(&region, &records))?;
             domains.extend(sealed.map(|sealed| SealedDomain {
@@ -149,6 +155,7 @@ impl Deployment {
             log: Arc::new(log),
             supervisor: Mutex::new(Some(supervisor)),
             sites: ArcSwap::default(),
+            directory: OnceLock::new(),
             stores: Mutex::new(stores),
             opening: tokio::sync::Mutex::new(()),
             clock: Arc::new(SystemClock),
@@ -186,7 +193,8 @@ impl Deployment {
     pub(crate) async fn open_known(&self) -> Result<(), String> {
         let known: Vec<Region> = {
             let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-            stores.keys().cloned().collect()
+            let known = stores.keys().filter(|region| self.served.accepts(region));
+            known.cloned().collect()
         };
         for region in known {
             self.open_region(&region)
@@ -196,13 +204,15 @@ impl Deployment {
         Ok(())
     }
 
-    /// Opens a Region; makes its store and domain key when it has none yet. On a thread with a
-    /// worker.
-    pub(crate) async fn open_region(&self, region: &Region) -> Result<Arc<Site>, String> {
+    /// Opens the store of a Region; makes it, and its domain key, when there is none yet. On a
+    /// thread with a worker.
+    pub(crate) async fn open_records(&self, region: &Region) -> Result<Records, String> {
         let _one_at_a_time = self.opening.lock().await;
-        if let Some(site) = self.sites.load().get(region) {
-            return Ok(site.clone());
-        }
+        self.open_records_alone(region).await
+    }
+
+    /// The same for a caller that keeps all others from opening anything.
+    async fn open_records_alone(&self, region: &Region) -> Result<Records, String> {
         let records = match self.records(region) {
             Some(records) => records,
             None => {
@@ -216,6 +226,18 @@ impl Deployment {
         };
         self.ensure_domain(region, &records).await?;
         self.replay_outbox(&records).await?;
+        Ok(records)
+    }
+
+    /// Opens a Region for requests; makes its store and domain key when it has none yet. On a
+    /// thread with a worker, after [`Self::open_identities`].
+    pub(crate) async fn open_region(&self, region: &Region) -> Result<Arc<Site>, String> {
+        let directory = self.directory()?.clone();
+        let _one_at_a_time = self.opening.lock().await;
+        if let Some(site) = self.sites.load().get(region) {
+            return Ok(site.clone());
+        }
+        let records = self.open_records_alone(region).await?;
         let marker_key = self.marker_key(&records).await?;
         let sink: Arc<dyn Sink> = self.log.clone();
         let site = Arc::new(Site::new(SiteParts {
@@ -235,7 +257,7 @@ impl Deployment {
             attestation: self.settings.attestation.clone(),
             quotas: self.settings.quotas.clone(),
             sm2: self.settings.sm2(region),
-            identities: Arc::new(keystead_identity::RootsOnly),
+            identities: directory,
         }));
         self.recall_uses(region, &site).await?;
         let mut sites = HashMap::clone(&self.sites.load());

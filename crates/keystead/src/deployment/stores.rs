@@ -8,8 +8,13 @@ use keystead_types::Region;
 
 use crate::layout::DataDir;
 
+/// Opens the store of a Region, or, for [`Region::global`], of accounts and identities.
 pub(super) fn open_store(dir: &DataDir, region: &Region) -> Result<Records, String> {
-    let backend = SqliteBackend::open(dir.store(region)).map_err(|error| error.to_string())?;
+    let path = match *region == Region::global() {
+        true => dir.identities(),
+        false => dir.store(region),
+    };
+    let backend = SqliteBackend::open(path).map_err(|error| error.to_string())?;
     let backend: Arc<dyn Backend> = Arc::new(backend);
     Ok(Records::new(backend))
 }

@@ -18,28 +18,33 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials as Identity;
+pub use aws_credential_types::Credentials as Identity;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use keystead_audit::{MemoryLog, Trail};
 use keystead_engine::{Site, SiteParts};
 use keystead_hsm::InProcess;
-use keystead_identity::Bearer;
-use keystead_server::{
-    Deadlines, Health, Hooks, ReloadHandle, Server, ServerConfig, ServerError, Service,
-    ServiceParts, Sites, TlsFiles,
+use keystead_identity::{
+    AccessKey, Directory, DirectoryParts, Organizations, RootCredential, ServiceCredential,
 };
-use keystead_sigv4::{Credential, Credentials, Settings, Verifier};
+use keystead_server::{
+    CertificateSessions, Deadlines, Health, Hooks, ReloadHandle, Server, ServerConfig, ServerError,
+    Service, ServiceParts, Sites, TlsFiles,
+};
+use keystead_sigv4::{Settings, Verifier};
 use keystead_store::Records;
 use keystead_store::memory::MemoryBackend;
-use keystead_types::{AccountId, Clock, Entropy, Fault, FaultKind, Region, Timestamp};
+use keystead_types::{AccountId, Clock, Entropy, Fault, FaultKind, Plaintext, Region, Timestamp};
 use keystead_wall::{Command, Hsm, Outcome, WallError};
 use tokio::sync::watch;
 
 pub const REGION: &str = "eu-central-1";
 pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+/// The access key of a service; its secret is the same.
+pub const SERVICE_KEY_ID: &str = "KSERVICE00000001";
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const JSON: &str = "application/x-amz-json-1.1";
+pub const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 /// GenerateRandom of this many bytes takes `SLOW`.
 pub const SLOW_BYTES: u16 = 777;
 pub const SLOW: Duration = Duration::from_millis(600);
@@ -65,13 +70,6 @@ impl Entropy for Counting {
         for (place, byte) in out.iter_mut().rev().zip(number.iter().rev().cycle()) {
             *place = *byte;
         }
-    }
-}
-
-struct OneKey(Arc<Credential<Arc<Bearer>>>);
-impl Credentials<Arc<Bearer>> for OneKey {
-    fn find(&self, access_key_id: &str, _: Option<&[u8]>) -> Option<Arc<Credential<Arc<Bearer>>>> {
-        (access_key_id == KEY_ID).then(|| self.0.clone())
     }
 }
 
@@ -158,18 +156,72 @@ impl Drop for Running {
     }
 }
 
-fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
+/// Accounts and identities in memory: the root user of [`account`] and the service `s3`, which
+/// acts for it.
+fn directory(hsm: Arc<dyn Hsm>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Directory {
+    let opened = Directory::open(DirectoryParts {
+        records: Records::new(Arc::new(MemoryBackend::new())),
+        hsm,
+        region: Region::global(),
+        partition: "aws",
+        clock,
+        entropy,
+        organizations: Organizations::default(),
+        roots: vec![RootCredential {
+            account: account(),
+            access_key_id: KEY_ID.into(),
+            secret: Plaintext::new(SECRET.into()),
+        }],
+        services: vec![ServiceCredential {
+            key: AccessKey {
+                id: SERVICE_KEY_ID.into(),
+                secret: Plaintext::new(SECRET.into()),
+            },
+            principal: "s3.amazonaws.com".into(),
+            account: account(),
+            more_accounts: Vec::new(),
+        }],
+        development: false,
+    });
+    // A thread of its own: the test may be one of a runtime already.
+    let open = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(opened).unwrap()
+    };
+    std::thread::scope(|scope| scope.spawn(open).join().unwrap())
+}
+
+pub fn account() -> AccountId {
+    AccountId::parse("111122223333").unwrap()
+}
+
+fn service(
+    log: &Arc<MemoryLog>,
+    mood: &Arc<Mood>,
+    certificate_sessions: Option<CertificateSessions>,
+) -> Service {
     let clock: Arc<dyn Clock> = Arc::new(Now);
     let entropy: Arc<dyn Entropy> = Arc::new(Counting(AtomicU64::new(1)));
     let hsm = InProcess::ephemeral().unwrap();
     let region = region();
-    let made = hsm.execute(&Command::CreateDomain { region: &region });
-    assert!(made.result.is_ok());
+    for region in [&region, &Region::global()] {
+        let made = hsm.execute(&Command::CreateDomain { region });
+        assert!(made.result.is_ok());
+    }
+    let hsm: Arc<dyn Hsm> = Arc::new(TrickHsm(hsm));
+    let directory = Arc::new(directory(hsm.clone(), clock.clone(), entropy.clone()));
+    let iam = keystead_iam::Service::new(keystead_iam::ServiceParts {
+        directory: directory.clone(),
+        trail: Trail::new(log.clone(), clock.clone(), entropy.clone(), region.clone()),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        sts: keystead_iam::StsParts::default(),
+    });
     let site = Site::new(SiteParts {
         region: region.clone(),
         records: Records::new(Arc::new(MemoryBackend::new())),
-        hsm: Arc::new(TrickHsm(hsm)),
-        trail: Trail::new(log.clone(), clock.clone(), entropy.clone(), region),
+        hsm,
+        trail: Trail::new(log.clone(), clock.clone(), entropy.clone(), region.clone()),
         clock: clock.clone(),
         entropy: entropy.clone(),
         marker_key: [7; 32],
@@ -180,18 +232,15 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
-        identities: Arc::new(keystead_identity::RootsOnly),
+        identities: directory.clone(),
     });
-    let account = AccountId::parse("111122223333").unwrap();
-    let credential = Credential {
-        identity: Arc::new(Bearer::root(account, KEY_ID.into())),
-        secret: SECRET.to_owned().into(),
-        session: None,
-    };
     Service::new(ServiceParts {
         sites: Arc::new(OneSite(Arc::new(site))),
-        verifier: Verifier::new(Settings::new(&["kms", "sts"], |_, _| true).unwrap()),
-        credentials: Arc::new(OneKey(Arc::new(credential))),
+        iam: Arc::new(iam),
+        home: region,
+        certificate_sessions,
+        verifier: Verifier::new(Settings::new(&["kms", "iam", "sts"], |_, _| true).unwrap()),
+        credentials: directory,
         clock,
         entropy,
         health: mood.clone(),
@@ -200,8 +249,17 @@ fn service(log: &Arc<MemoryLog>, mood: &Arc<Mood>) -> Service {
 
 /// Starts a server with two workers.
 pub fn start(tls: Option<TlsFiles>, deadlines: Deadlines) -> Running {
+    start_with(tls, deadlines, None)
+}
+
+/// Starts a server that may give sessions for certificates.
+pub fn start_with(
+    tls: Option<TlsFiles>,
+    deadlines: Deadlines,
+    certificate_sessions: Option<CertificateSessions>,
+) -> Running {
     let config = ServerConfig {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         tls,
         workers: 2,
     };
@@ -224,7 +282,7 @@ pub fn start(tls: Option<TlsFiles>, deadlines: Deadlines) -> Running {
         }),
     };
     let (stop, stopped) = watch::channel(false);
-    let service = service(&log, &mood);
+    let service = service(&log, &mood, certificate_sessions);
     let thread = std::thread::spawn(move || server.run(service, hooks, stopped));
     Running {
         address,
@@ -256,7 +314,25 @@ pub fn signed_for(
     target: &str,
     body: &str,
 ) -> Vec<(String, String)> {
-    let identity = Identity::new(KEY_ID, SECRET, None, None, "test").into();
+    let headers = [
+        ("host", host),
+        ("content-type", content_type),
+        ("x-amz-target", target),
+    ];
+    let identity = Identity::new(KEY_ID, SECRET, None, None, "test");
+    signed(&identity, (region, name), ("POST", "/"), &headers, body)
+}
+
+/// The headers given, host first, and those of a signature by `identity` for a Region and service
+/// over a method and path.
+pub fn signed(
+    identity: &Identity,
+    (region, name): (&str, &str),
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Vec<(String, String)> {
+    let identity = identity.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
@@ -266,15 +342,12 @@ pub fn signed_for(
         .build()
         .unwrap()
         .into();
-    let mut headers = vec![
-        ("host".to_owned(), host.to_owned()),
-        ("content-type".to_owned(), content_type.to_owned()),
-        ("x-amz-target".to_owned(), target.to_owned()),
-    ];
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let mut headers: Vec<(String, String)> = headers.iter().map(owned).collect();
     let lines = headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-    let uri = format!("http://{host}/");
+    let uri = format!("http://{}{path}", lines.clone().next().unwrap().1);
     let signable = SignableBody::Bytes(body.as_bytes());
-    let request = SignableRequest::new("POST", uri, lines, signable).unwrap();
+    let request = SignableRequest::new(method, uri, lines, signable).unwrap();
     let (instructions, _) = sign(request, &params).unwrap().into_parts();
     for (name, value) in instructions.headers() {
         headers.push((name.to_owned(), value.to_owned()));
@@ -289,6 +362,17 @@ pub fn request(headers: &[(String, String)], body: &str) -> String {
         text += &format!("{name}: {value}\r\n");
     }
     text + &format!("content-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The bytes of a signed call of the query protocol.
+pub fn query(service: &str, form: &str) -> String {
+    let identity = Identity::new(KEY_ID, SECRET, None, None, "test");
+    let headers = [("host", "kms.local"), ("content-type", FORM)];
+    let place = (REGION, service);
+    request(
+        &signed(&identity, place, ("POST", "/"), &headers, form),
+        form,
+    )
 }
 
 /// The bytes of a signed call.

@@ -1,0 +1,72 @@
+//! Accounts and identities of a deployment: one store for all Regions.
+
+use std::sync::Arc;
+
+use keystead_audit::{Sink, Trail};
+use keystead_iam::{Service, ServiceParts, StsParts};
+use keystead_identity::{
+    Directory, DirectoryParts, Organizations, RootCredential, ServiceCredential,
+};
+use keystead_types::{Region, partition_of};
+use keystead_wall::WallClient;
+
+use super::Deployment;
+
+/// What the configuration says of identities.
+pub(crate) struct Known {
+    /// The Region of the audit records of what has no Region, and whose partition all ARNs have.
+    pub(crate) home: Region,
+    pub(crate) organizations: Organizations,
+    /// Access keys of root users.
+    pub(crate) roots: Vec<RootCredential>,
+    pub(crate) services: Vec<ServiceCredential>,
+    /// Whether the credentials of `keystead dev` are known too.
+    pub(crate) development: bool,
+}
+
+impl Deployment {
+    /// Opens the store of accounts and identities; makes it when there is none yet. Once, on a
+    /// thread with a worker.
+    pub(crate) async fn open_identities(&self, known: Known) -> Result<Arc<Directory>, String> {
+        let region = Region::global();
+        let records = self.open_records(&region).await?;
+        let directory = Directory::open(DirectoryParts {
+            records,
+            hsm: Arc::new(WallClient),
+            region,
+            partition: partition_of(&known.home),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            organizations: known.organizations,
+            roots: known.roots,
+            services: known.services,
+            development: known.development,
+        });
+        let directory = directory
+            .await
+            .map_err(|error| format!("identities: {error}"))?;
+        let directory = Arc::new(directory);
+        let set = self.directory.set(directory.clone());
+        set.map_err(|_| "the identities are open already".to_owned())?;
+        Ok(directory)
+    }
+
+    /// The accounts and identities.
+    pub(crate) fn directory(&self) -> Result<&Arc<Directory>, String> {
+        let directory = self.directory.get();
+        directory.ok_or_else(|| "the identities are not open yet".to_owned())
+    }
+
+    /// The APIs of IAM and STS.
+    pub(crate) fn iam(&self, home: Region, sts: StsParts) -> Result<Arc<Service>, String> {
+        let sink: Arc<dyn Sink> = self.log.clone();
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Ok(Arc::new(Service::new(ServiceParts {
+            directory: self.directory()?.clone(),
+            trail: Trail::new(sink, clock.clone(), entropy.clone(), home),
+            clock,
+            entropy,
+            sts,
+        })))
+    }
+}
