@@ -57,8 +57,10 @@ fn organization() -> Organization {
         full_access: false,
         ..scp("Allow", "kms:*")
     };
-    let mut own = Guardrails::default();
-    own.resource_control = vec![policy(PolicyKind::ResourceControl, "Deny", "kms:Sign")];
+    let own = Guardrails {
+        resource_control: vec![policy(PolicyKind::ResourceControl, "Deny", "kms:Sign")],
+        ..Guardrails::default()
+    };
     let none = Guardrails::default;
     let inner = unit(
         "ou-ab12-inner",

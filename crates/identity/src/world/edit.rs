@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keystead_policy::{NamedPolicy, Policy, PolicyKind};
 use keystead_store::records::{
-    GroupRecord, IdentityRecord, PolicyRecord, PolicySet, ProviderRecord, RoleRecord, UserRecord,
+    GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord, PolicySet, ProviderRecord, RoleRecord,
+    UserRecord,
 };
 use keystead_store::{IdentityKind, IdentityPlace};
 use keystead_types::AccountId;
@@ -168,18 +169,12 @@ impl World {
         if let Some(before) = before {
             holders.remove(before.as_str());
         }
-        holders.insert(
-            unique_id.into(),
-            (account, place.kind(), place.name().into()),
-        );
+        holders.insert(unique_id.into(), place.clone());
     }
 
     /// Who was given another name first keeps its unique id.
     fn unbind(&mut self, unique_id: &str, place: &IdentityPlace) {
-        let here = |(account, kind, name): &(AccountId, IdentityKind, Box<str>)| {
-            (*account, *kind, &**name) == (place.account(), place.kind(), place.name())
-        };
-        if self.holders.get(unique_id).is_some_and(here) {
+        if self.holders.get(unique_id) == Some(place) {
             Arc::make_mut(&mut self.holders).remove(unique_id);
         }
     }
@@ -192,7 +187,11 @@ impl World {
     fn user(&self, record: UserRecord) -> Result<HeldUser, BadDocument> {
         let arn = self.arn(record.account, "user", &record.path, &record.name);
         let old = self.account(record.account).user(&record.name);
-        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        let old = old.map(|old| Before {
+            arn: &old.arn,
+            policies: &old.record.policies,
+            compiled: &old.inline,
+        });
         Ok(HeldUser {
             path_name: path_name(&record.path, &record.name),
             inline: inline(&arn, &record.policies, old)?,
@@ -219,7 +218,11 @@ impl World {
                 })?)
             }
         };
-        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        let old = old.map(|old| Before {
+            arn: &old.arn,
+            policies: &old.record.policies,
+            compiled: &old.inline,
+        });
         Ok(HeldRole {
             path_name: path_name(&record.path, &record.name),
             inline: inline(&arn, &record.policies, old)?,
@@ -233,7 +236,11 @@ impl World {
     fn group(&self, record: GroupRecord) -> Result<HeldGroup, BadDocument> {
         let arn = self.arn(record.account, "group", &record.path, &record.name);
         let old = self.account(record.account).group(&record.name);
-        let old = old.map(|old| (&old.arn, &old.record.policies, &old.inline));
+        let old = old.map(|old| Before {
+            arn: &old.arn,
+            policies: &old.record.policies,
+            compiled: &old.inline,
+        });
         Ok(HeldGroup {
             inline: inline(&arn, &record.policies, old)?,
             arn,
@@ -281,17 +288,24 @@ pub(crate) fn compile(
     })
 }
 
+/// The inline policies that an entity had before.
+struct Before<'a> {
+    arn: &'a Arc<str>,
+    policies: &'a PolicySet,
+    compiled: &'a Arc<[NamedPolicy]>,
+}
+
 /// The inline policies of an entity; those that did not change stay compiled.
 fn inline(
     arn: &Arc<str>,
     set: &PolicySet,
-    old: Option<(&Arc<str>, &PolicySet, &Arc<[NamedPolicy]>)>,
+    before: Option<Before<'_>>,
 ) -> Result<Arc<[NamedPolicy]>, BadDocument> {
-    let old = old.filter(|(old_arn, _, _)| *old_arn == arn);
-    if let Some((_, _, kept)) = old.filter(|(_, old, _)| old.inline == set.inline) {
-        return Ok(kept.clone());
+    let same = |before: &Before<'_>| before.arn == arn && before.policies.inline == set.inline;
+    if let Some(before) = before.filter(same) {
+        return Ok(before.compiled.clone());
     }
-    let one = |policy: &keystead_store::records::InlinePolicy| {
+    let one = |policy: &InlinePolicy| {
         let name: Arc<str> = format!("{arn}#{}", policy.name).into();
         let compiled = compile(PolicyKind::Identity, &policy.document, || name.to_string())?;
         Ok(NamedPolicy {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use keystead_policy::{NamedPolicy, Policy, PolicyKind};
-use keystead_store::IdentityKind;
 use keystead_store::records::{AccountRecord, IdentityRecord};
+use keystead_store::{IdentityKind, IdentityPlace};
 use keystead_types::AccountId;
 
 use crate::Standing;
@@ -125,13 +125,18 @@ pub enum Holder {
     Role(AccountId, Arc<HeldRole>),
 }
 
+enum Seated<'w> {
+    User(&'w Arc<HeldUser>),
+    Role(&'w Arc<HeldRole>),
+}
+
 /// All accounts and identities at one moment. See [`Directory::world`](crate::Directory::world).
 #[derive(Debug, Clone)]
 pub struct World {
     partition: &'static str,
     accounts: HashMap<AccountId, Arc<Account>>,
-    /// By unique id: account, kind and name in lower case.
-    holders: Arc<HashMap<Box<str>, (AccountId, IdentityKind, Box<str>)>>,
+    /// By unique id: where the user or role stands.
+    holders: Arc<HashMap<Box<str>, IdentityPlace>>,
     aliases: BTreeMap<String, AccountId>,
     empty: Account,
     /// Denies everything: stands in for a policy that is gone.
@@ -182,38 +187,35 @@ impl World {
 
     /// The user or role with a unique id.
     pub fn holder(&self, unique_id: &str) -> Option<Holder> {
-        let (account, kind, name) = self.holders.get(unique_id)?;
-        let held = self.account(*account);
-        match kind {
-            IdentityKind::User => {
-                let user = held.users.get(name)?;
-                Some(Holder::User(*account, user.clone()))
-            }
-            IdentityKind::Role => {
-                let role = held.roles.get(name)?;
-                Some(Holder::Role(*account, role.clone()))
-            }
-            _ => None,
-        }
+        Some(match self.seated(unique_id)? {
+            Seated::User(user) => Holder::User(user.record.account, user.clone()),
+            Seated::Role(role) => Holder::Role(role.record.account, role.clone()),
+        })
     }
 
     /// What the user or role with a unique id may do.
     pub fn standing(&self, unique_id: &str) -> Option<Arc<Standing>> {
-        let (account, kind, name) = self.holders.get(unique_id)?;
-        let held = self.account(*account);
-        match kind {
-            IdentityKind::User => held.users.get(name).map(|user| user.standing.clone()),
-            _ => held.roles.get(name).map(|role| role.standing.clone()),
-        }
+        Some(match self.seated(unique_id)? {
+            Seated::User(user) => user.standing.clone(),
+            Seated::Role(role) => role.standing.clone(),
+        })
     }
 
     /// Path and name of the user or role with a unique id.
     pub(crate) fn path_name(&self, unique_id: &str) -> Option<&Arc<str>> {
-        let (account, kind, name) = self.holders.get(unique_id)?;
-        let held = self.account(*account);
-        match kind {
-            IdentityKind::User => held.users.get(name).map(|user| &user.path_name),
-            _ => held.roles.get(name).map(|role| &role.path_name),
+        Some(match self.seated(unique_id)? {
+            Seated::User(user) => &user.path_name,
+            Seated::Role(role) => &role.path_name,
+        })
+    }
+
+    fn seated(&self, unique_id: &str) -> Option<Seated<'_>> {
+        let place = self.holders.get(unique_id)?;
+        let held = self.account(place.account());
+        match place.kind() {
+            IdentityKind::User => held.users.get(place.name()).map(Seated::User),
+            IdentityKind::Role => held.roles.get(place.name()).map(Seated::Role),
+            _ => None,
         }
     }
 
