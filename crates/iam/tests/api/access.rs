@@ -18,9 +18,16 @@ fn allow(action: &str, resource: &str, condition: &str) -> String {
 #[tokio::test]
 async fn policies_of_users_groups_and_boundaries_decide() {
     let world = World::new().await;
-    let document = allow(r#""iam:CreateUser""#, r#""arn:aws:iam::111122223333:user/team/*""#, "");
+    let document = allow(
+        r#""iam:CreateUser""#,
+        r#""arn:aws:iam::111122223333:user/team/*""#,
+        "",
+    );
     let admin = world.user("admin", &document).await;
-    world.ask(&admin, "CreateUser&UserName=a&Path=%2Fteam%2F").await.unwrap();
+    world
+        .ask(&admin, "CreateUser&UserName=a&Path=%2Fteam%2F")
+        .await
+        .unwrap();
     let (code, text) = world.refused_to(&admin, "CreateUser&UserName=b").await;
     assert_eq!(code, "AccessDenied");
     assert_eq!(
@@ -36,23 +43,64 @@ async fn policies_of_users_groups_and_boundaries_decide() {
     // A group's Deny wins.
     world.ok("CreateGroup&GroupName=g").await;
     let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
-    world.ok(&format!("PutGroupPolicy&GroupName=g&PolicyName=d&PolicyDocument={}", encoded(deny))).await;
+    world
+        .ok(&format!(
+            "PutGroupPolicy&GroupName=g&PolicyName=d&PolicyDocument={}",
+            encoded(deny)
+        ))
+        .await;
     world.ok("AddUserToGroup&GroupName=g&UserName=admin").await;
-    let (_, text) = world.refused_to(&admin, "CreateUser&UserName=d&Path=%2Fteam%2F").await;
-    assert!(text.ends_with("with an explicit deny in an identity-based policy"), "{text}");
-    world.ok("RemoveUserFromGroup&GroupName=g&UserName=admin").await;
-    world.ask(&admin, "CreateUser&UserName=d&Path=%2Fteam%2F").await.unwrap();
+    let (_, text) = world
+        .refused_to(&admin, "CreateUser&UserName=d&Path=%2Fteam%2F")
+        .await;
+    assert!(
+        text.ends_with("with an explicit deny in an identity-based policy"),
+        "{text}"
+    );
+    world
+        .ok("RemoveUserFromGroup&GroupName=g&UserName=admin")
+        .await;
+    world
+        .ask(&admin, "CreateUser&UserName=d&Path=%2Fteam%2F")
+        .await
+        .unwrap();
     // A boundary limits what policies allow.
     let nothing = allow(r#""kms:*""#, r#""*""#, "");
-    world.ok(&format!("CreatePolicy&PolicyName=limit&PolicyDocument={}", encoded(&nothing))).await;
+    world
+        .ok(&format!(
+            "CreatePolicy&PolicyName=limit&PolicyDocument={}",
+            encoded(&nothing)
+        ))
+        .await;
     let limit = "arn:aws:iam::111122223333:policy/limit";
-    world.ok(&format!("PutUserPermissionsBoundary&UserName=admin&PermissionsBoundary={limit}")).await;
-    let (_, text) = world.refused_to(&admin, "CreateUser&UserName=e&Path=%2Fteam%2F").await;
-    assert!(text.ends_with("because no permissions boundary allows the iam:CreateUser action"), "{text}");
+    world
+        .ok(&format!(
+            "PutUserPermissionsBoundary&UserName=admin&PermissionsBoundary={limit}"
+        ))
+        .await;
+    let (_, text) = world
+        .refused_to(&admin, "CreateUser&UserName=e&Path=%2Fteam%2F")
+        .await;
+    assert!(
+        text.ends_with("because no permissions boundary allows the iam:CreateUser action"),
+        "{text}"
+    );
     let shown = world.ok("GetUser&UserName=admin").await;
-    assert_eq!(between(&shown, "<PermissionsBoundaryArn>", "</PermissionsBoundaryArn>"), limit);
-    world.ok("DeleteUserPermissionsBoundary&UserName=admin").await;
-    world.ask(&admin, "CreateUser&UserName=e&Path=%2Fteam%2F").await.unwrap();
+    assert_eq!(
+        between(
+            &shown,
+            "<PermissionsBoundaryArn>",
+            "</PermissionsBoundaryArn>"
+        ),
+        limit
+    );
+    world
+        .ok("DeleteUserPermissionsBoundary&UserName=admin")
+        .await;
+    world
+        .ask(&admin, "CreateUser&UserName=e&Path=%2Fteam%2F")
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -65,9 +113,14 @@ async fn condition_keys_of_iam() {
     );
     let one = world.user("one", &attach).await;
     world.ok("CreateUser&UserName=u").await;
-    let form = |policy: &str| format!("AttachUserPolicy&UserName=u&PolicyArn=arn:aws:iam::aws:policy/{policy}");
+    let form = |policy: &str| {
+        format!("AttachUserPolicy&UserName=u&PolicyArn=arn:aws:iam::aws:policy/{policy}")
+    };
     world.ask(&one, &form("IAMReadOnlyAccess")).await.unwrap();
-    assert_eq!(world.refused_to(&one, &form("AdministratorAccess")).await.0, "AccessDenied");
+    assert_eq!(
+        world.refused_to(&one, &form("AdministratorAccess")).await.0,
+        "AccessDenied"
+    );
 
     let bounded = allow(
         r#"["iam:CreateUser","iam:PutUserPolicy"]"#,
@@ -75,11 +128,20 @@ async fn condition_keys_of_iam() {
         r#","Condition":{"StringEquals":{"iam:PermissionsBoundary":"arn:aws:iam::aws:policy/PowerUserAccess"}}"#,
     );
     let two = world.user("two", &bounded).await;
-    assert_eq!(world.refused_to(&two, "CreateUser&UserName=v").await.0, "AccessDenied");
+    assert_eq!(
+        world.refused_to(&two, "CreateUser&UserName=v").await.0,
+        "AccessDenied"
+    );
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/PowerUserAccess";
-    world.ask(&two, &format!("CreateUser&UserName=v&{boundary}")).await.unwrap();
+    world
+        .ask(&two, &format!("CreateUser&UserName=v&{boundary}"))
+        .await
+        .unwrap();
     let put = |user: &str| {
-        format!("PutUserPolicy&UserName={user}&PolicyName=p&PolicyDocument={}", encoded(ALLOW_ALL))
+        format!(
+            "PutUserPolicy&UserName={user}&PolicyName=p&PolicyDocument={}",
+            encoded(ALLOW_ALL)
+        )
     };
     world.ask(&two, &put("v")).await.unwrap();
     assert_eq!(world.refused_to(&two, &put("u")).await.0, "AccessDenied");
@@ -91,8 +153,13 @@ async fn condition_keys_of_iam() {
     );
     let three = world.user("three", &tagged).await;
     world.ok("CreateUser&UserName=w").await;
-    assert_eq!(world.refused_to(&three, "DeleteUser&UserName=w").await.0, "AccessDenied");
-    world.ok("TagUser&UserName=w&Tags.member.1.Key=team&Tags.member.1.Value=blue").await;
+    assert_eq!(
+        world.refused_to(&three, "DeleteUser&UserName=w").await.0,
+        "AccessDenied"
+    );
+    world
+        .ok("TagUser&UserName=w&Tags.member.1.Key=team&Tags.member.1.Value=blue")
+        .await;
     world.ask(&three, "DeleteUser&UserName=w").await.unwrap();
 
     let keys = allow(
@@ -101,24 +168,45 @@ async fn condition_keys_of_iam() {
         r#","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["cost"]},"StringEquals":{"aws:RequestTag/cost":"1"}}"#,
     );
     let four = world.user("four", &keys).await;
-    let tag = |key: &str, value: &str| format!("TagUser&UserName=u&Tags.member.1.Key={key}&Tags.member.1.Value={value}");
+    let tag = |key: &str, value: &str| {
+        format!("TagUser&UserName=u&Tags.member.1.Key={key}&Tags.member.1.Value={value}")
+    };
     world.ask(&four, &tag("cost", "1")).await.unwrap();
-    assert_eq!(world.refused_to(&four, &tag("cost", "2")).await.0, "AccessDenied");
-    assert_eq!(world.refused_to(&four, &tag("team", "1")).await.0, "AccessDenied");
+    assert_eq!(
+        world.refused_to(&four, &tag("cost", "2")).await.0,
+        "AccessDenied"
+    );
+    assert_eq!(
+        world.refused_to(&four, &tag("team", "1")).await.0,
+        "AccessDenied"
+    );
 }
 
 #[tokio::test]
 async fn a_path_cannot_be_entered_by_renaming() {
     let world = World::new().await;
-    let document = allow(r#""iam:UpdateUser""#, r#""arn:aws:iam::111122223333:user/low/*""#, "");
+    let document = allow(
+        r#""iam:UpdateUser""#,
+        r#""arn:aws:iam::111122223333:user/low/*""#,
+        "",
+    );
     let helper = world.user("helper", &document).await;
     world.ok("CreateUser&UserName=u&Path=%2Flow%2F").await;
-    world.ask(&helper, "UpdateUser&UserName=u&NewUserName=v").await.unwrap();
-    let (code, _) = world.refused_to(&helper, "UpdateUser&UserName=v&NewPath=%2Fadmins%2F").await;
+    world
+        .ask(&helper, "UpdateUser&UserName=u&NewUserName=v")
+        .await
+        .unwrap();
+    let (code, _) = world
+        .refused_to(&helper, "UpdateUser&UserName=v&NewPath=%2Fadmins%2F")
+        .await;
     assert_eq!(code, "AccessDenied");
 }
 
-fn session(principal: Principal, unique_id: Option<&str>, edit: impl FnOnce(&mut SessionContext)) -> Arc<Bearer> {
+fn session(
+    principal: Principal,
+    unique_id: Option<&str>,
+    edit: impl FnOnce(&mut SessionContext),
+) -> Arc<Bearer> {
     let account = keystead_types::AccountId::parse(ACCOUNT).unwrap();
     let issued = Timestamp::from_millis(1_795_341_600_000);
     let mut context = SessionContext::plain(issued, issued.plus_millis(3_600_000));
@@ -136,31 +224,80 @@ fn session(principal: Principal, unique_id: Option<&str>, edit: impl FnOnce(&mut
 async fn sessions_that_may_not_manage_identities() {
     let world = World::new().await;
     world.user("alice", ALLOW_ALL).await;
-    world.ok(&format!("CreateRole&RoleName=r&AssumeRolePolicyDocument={}", encoded(TRUST))).await;
-    world.ok(&format!("PutRolePolicy&RoleName=r&PolicyName=p&PolicyDocument={}", encoded(ALLOW_ALL))).await;
+    world
+        .ok(&format!(
+            "CreateRole&RoleName=r&AssumeRolePolicyDocument={}",
+            encoded(TRUST)
+        ))
+        .await;
+    world
+        .ok(&format!(
+            "PutRolePolicy&RoleName=r&PolicyName=p&PolicyDocument={}",
+            encoded(ALLOW_ALL)
+        ))
+        .await;
     let account = keystead_types::AccountId::parse(ACCOUNT).unwrap();
     let snapshot = world.directory.world();
-    let alice_id = snapshot.account(account).user("alice").unwrap().record.unique_id.clone();
-    let role_id = snapshot.account(account).role("r").unwrap().record.unique_id.clone();
-    let alice = || Principal::User { account, name: "alice".into() };
-    let role = || Principal::RoleSession { account, role: "r".into(), session: "s".into() };
+    let alice_id = snapshot
+        .account(account)
+        .user("alice")
+        .unwrap()
+        .record
+        .unique_id
+        .clone();
+    let role_id = snapshot
+        .account(account)
+        .role("r")
+        .unwrap()
+        .record
+        .unique_id
+        .clone();
+    let alice = || Principal::User {
+        account,
+        name: "alice".into(),
+    };
+    let role = || Principal::RoleSession {
+        account,
+        role: "r".into(),
+        session: "s".into(),
+    };
     let invalid = |refused: (String, String)| assert_eq!(refused.0, "InvalidClientTokenId");
 
     let of_role = session(role(), Some(&role_id), |_| {});
     world.ask(&of_role, "ListUsers").await.unwrap();
     let token = session(alice(), Some(&alice_id), |_| {});
     invalid(world.refused_to(&token, "ListUsers").await);
-    let with_mfa = session(alice(), Some(&alice_id), |context| context.mfa_at = Some(context.issued));
+    let with_mfa = session(alice(), Some(&alice_id), |context| {
+        context.mfa_at = Some(context.issued)
+    });
     world.ask(&with_mfa, "ListUsers").await.unwrap();
-    let federated = session(Principal::FederatedUser { account, name: "f".into() }, None, |_| {});
+    let federated = session(
+        Principal::FederatedUser {
+            account,
+            name: "f".into(),
+        },
+        None,
+        |_| {},
+    );
     invalid(world.refused_to(&federated, "ListUsers").await);
-    let forwarded = session(role(), Some(&role_id), |context| context.via.push("s3.amazonaws.com".into()));
+    let forwarded = session(role(), Some(&role_id), |context| {
+        context.via.push("s3.amazonaws.com".into())
+    });
     invalid(world.refused_to(&forwarded, "ListUsers").await);
     // A namesake of a deleted role is another one.
     let former = session(role(), Some("AROAXXXXXXXXXXXXXXXXX"), |_| {});
     invalid(world.refused_to(&former, "ListUsers").await);
-    let nobody = session(Principal::Service { name: "s3.amazonaws.com".into() }, None, |_| {});
-    assert_eq!(world.refused_to(&nobody, "ListUsers").await.0, "AccessDenied");
+    let nobody = session(
+        Principal::Service {
+            name: "s3.amazonaws.com".into(),
+        },
+        None,
+        |_| {},
+    );
+    assert_eq!(
+        world.refused_to(&nobody, "ListUsers").await.0,
+        "AccessDenied"
+    );
 }
 
 #[tokio::test]
@@ -176,13 +313,23 @@ async fn a_denial_explains_itself() {
     let sealed = fault.authorization_message().unwrap();
     let opened = world.directory.open_message(sealed).unwrap();
     let opened = String::from_utf8(opened).unwrap();
-    assert!(opened.contains("iam:ListUsers") && opened.contains("aws:SourceIp"), "{opened}");
+    assert!(
+        opened.contains("iam:ListUsers") && opened.contains("aws:SourceIp"),
+        "{opened}"
+    );
     let record = world.last_record();
-    assert!(record.contains("\"authorization\"") && record.contains("198.51.100.0/24"), "{record}");
+    assert!(
+        record.contains("\"authorization\"") && record.contains("198.51.100.0/24"),
+        "{record}"
+    );
     // What is allowed says by what.
     let root_like = world.user("v", ALLOW_ALL).await;
     world.ask(&root_like, "ListUsers").await.unwrap();
-    assert!(world.last_record().contains("allowedBy"), "{}", world.last_record());
+    assert!(
+        world.last_record().contains("allowedBy"),
+        "{}",
+        world.last_record()
+    );
 }
 
 #[tokio::test]
@@ -193,10 +340,15 @@ async fn a_deleted_user_is_out_at_once() {
     world.ok("DeleteUserPolicy&UserName=u&PolicyName=own").await;
     assert_eq!(world.refused_to(&user, "ListUsers").await.0, "AccessDenied");
     let key = user.caller.access_key_id.clone();
-    world.ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={key}")).await;
+    world
+        .ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={key}"))
+        .await;
     world.ok("DeleteUser&UserName=u").await;
     assert!(world.found(&key).is_none());
     world.user("u", ALLOW_ALL).await;
     // The old credential, had it been verified before, is not the new namesake's.
-    assert_eq!(world.refused_to(&user, "ListUsers").await.0, "InvalidClientTokenId");
+    assert_eq!(
+        world.refused_to(&user, "ListUsers").await.0,
+        "InvalidClientTokenId"
+    );
 }

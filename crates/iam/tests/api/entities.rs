@@ -9,10 +9,16 @@ async fn a_user_has_path_id_arn_and_dates() {
     let xml = world
         .ok("CreateUser&UserName=Alice&Path=%2Fteam%2Fa%2F&Tags.member.1.Key=k&Tags.member.1.Value=v")
         .await;
-    assert_eq!(between(&xml, "<Arn>", "</Arn>"), "arn:aws:iam::111122223333:user/team/a/Alice");
+    assert_eq!(
+        between(&xml, "<Arn>", "</Arn>"),
+        "arn:aws:iam::111122223333:user/team/a/Alice"
+    );
     let id = between(&xml, "<UserId>", "</UserId>");
     assert!(id.starts_with("AIDA") && id.len() == 21, "{id}");
-    assert_eq!(between(&xml, "<CreateDate>", "</CreateDate>"), "2026-11-22T10:00:00Z");
+    assert_eq!(
+        between(&xml, "<CreateDate>", "</CreateDate>"),
+        "2026-11-22T10:00:00Z"
+    );
     assert_eq!(between(&xml, "<Key>", "</Key>"), "k");
     let again = world.refused("CreateUser&UserName=ALICE").await;
     let text = "User with name ALICE already exists.".to_owned();
@@ -32,15 +38,35 @@ async fn what_is_missing_is_told_in_iams_words() {
     let policy = "arn:aws:iam::111122223333:policy/x";
     let trust = encoded(TRUST);
     for (form, text) in [
-        ("GetUser&UserName=x".to_owned(), "The user with name x cannot be found.".to_owned()),
-        ("GetGroup&GroupName=x".to_owned(), "The group with name x cannot be found.".to_owned()),
-        ("GetRole&RoleName=x".to_owned(), "The role with name x cannot be found.".to_owned()),
-        (format!("GetPolicy&PolicyArn={policy}"), format!("Policy {policy} was not found.")),
+        (
+            "GetUser&UserName=x".to_owned(),
+            "The user with name x cannot be found.".to_owned(),
+        ),
+        (
+            "GetGroup&GroupName=x".to_owned(),
+            "The group with name x cannot be found.".to_owned(),
+        ),
+        (
+            "GetRole&RoleName=x".to_owned(),
+            "The role with name x cannot be found.".to_owned(),
+        ),
+        (
+            format!("GetPolicy&PolicyArn={policy}"),
+            format!("Policy {policy} was not found."),
+        ),
     ] {
-        assert_eq!(world.refused(&form).await, ("NoSuchEntity".to_owned(), text), "{form}");
+        assert_eq!(
+            world.refused(&form).await,
+            ("NoSuchEntity".to_owned(), text),
+            "{form}"
+        );
     }
     world.ok("CreateUser&UserName=u").await;
-    world.ok(&format!("CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}")).await;
+    world
+        .ok(&format!(
+            "CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}"
+        ))
+        .await;
     for (form, text) in [
         (
             format!("AttachUserPolicy&UserName=u&PolicyArn={policy}"),
@@ -63,9 +89,15 @@ async fn what_is_missing_is_told_in_iams_words() {
             "The Access Key with id AKIAXXXXXXXXXXXXXXXX cannot be found.".to_owned(),
         ),
     ] {
-        assert_eq!(world.refused(&form).await, ("NoSuchEntity".to_owned(), text), "{form}");
+        assert_eq!(
+            world.refused(&form).await,
+            ("NoSuchEntity".to_owned(), text),
+            "{form}"
+        );
     }
-    let bad = world.refused("AttachUserPolicy&UserName=u&PolicyArn=arn:aws:s3:::a-bucket-here").await;
+    let bad = world
+        .refused("AttachUserPolicy&UserName=u&PolicyArn=arn:aws:s3:::a-bucket-here")
+        .await;
     assert_eq!(bad.0, "InvalidInput");
     let foreign = format!("AttachUserPolicy&UserName=u&PolicyArn=arn:aws:iam::{OTHER}:policy/x");
     assert_eq!(world.refused(&foreign).await.0, "NoSuchEntity");
@@ -82,15 +114,30 @@ async fn what_hangs_on_an_entity_must_go_first() {
     world.ok("CreateUser&UserName=u").await;
     world.ok("CreateGroup&GroupName=g").await;
     world.ok("AddUserToGroup&GroupName=g&UserName=u").await;
-    world.ok(&format!("PutUserPolicy&UserName=u&PolicyName=p&PolicyDocument={document}")).await;
+    world
+        .ok(&format!(
+            "PutUserPolicy&UserName=u&PolicyName=p&PolicyDocument={document}"
+        ))
+        .await;
     let managed = "arn:aws:iam::aws:policy/AdministratorAccess";
-    world.ok(&format!("AttachUserPolicy&UserName=u&PolicyArn={managed}")).await;
+    world
+        .ok(&format!("AttachUserPolicy&UserName=u&PolicyArn={managed}"))
+        .await;
     let xml = world.ok("CreateAccessKey&UserName=u").await;
     let key = between(&xml, "<AccessKeyId>", "</AccessKeyId>").to_owned();
     for (what, then) in [
-        ("detach all policies", format!("DetachUserPolicy&UserName=u&PolicyArn={managed}")),
-        ("delete policies", "DeleteUserPolicy&UserName=u&PolicyName=p".to_owned()),
-        ("delete access keys", format!("DeleteAccessKey&UserName=u&AccessKeyId={key}")),
+        (
+            "detach all policies",
+            format!("DetachUserPolicy&UserName=u&PolicyArn={managed}"),
+        ),
+        (
+            "delete policies",
+            "DeleteUserPolicy&UserName=u&PolicyName=p".to_owned(),
+        ),
+        (
+            "delete access keys",
+            format!("DeleteAccessKey&UserName=u&AccessKeyId={key}"),
+        ),
     ] {
         assert_eq!(world.refused("DeleteUser&UserName=u").await, conflict(what));
         world.ok(&then).await;
@@ -120,25 +167,38 @@ async fn access_keys_two_a_user_shown_once_off_at_once() {
     let listed = world.ok("ListAccessKeys&UserName=u").await;
     assert!(listed.contains(&id) && !listed.contains(&secret));
     let bearer = world.found(&id).unwrap();
-    assert_eq!(bearer.caller.principal.arn("aws").to_string(), "arn:aws:iam::111122223333:user/u");
+    assert_eq!(
+        bearer.caller.principal.arn("aws").to_string(),
+        "arn:aws:iam::111122223333:user/u"
+    );
     world.ok("CreateAccessKey&UserName=u").await;
     let third = world.refused("CreateAccessKey&UserName=u").await;
     let text = "Cannot exceed quota for AccessKeysPerUser: 2".to_owned();
     assert_eq!(third, ("LimitExceeded".to_owned(), text));
-    let update = |status: &str| format!("UpdateAccessKey&UserName=u&AccessKeyId={id}&Status={status}");
+    let update =
+        |status: &str| format!("UpdateAccessKey&UserName=u&AccessKeyId={id}&Status={status}");
     world.ok(&update("Inactive")).await;
     assert!(world.found(&id).is_none());
     world.ok(&update("Active")).await;
     assert!(world.found(&id).is_some());
-    let unused = world.ok(&format!("GetAccessKeyLastUsed&AccessKeyId={id}")).await;
-    assert!(unused.contains("<ServiceName>N/A</ServiceName>"), "{unused}");
+    let unused = world
+        .ok(&format!("GetAccessKeyLastUsed&AccessKeyId={id}"))
+        .await;
+    assert!(
+        unused.contains("<ServiceName>N/A</ServiceName>"),
+        "{unused}"
+    );
     let region = keystead_types::Region::parse("eu-central-1").unwrap();
     let now = keystead_types::Timestamp::from_millis(1_795_341_600_000);
     world.directory.note_use(&id, "kms", &region, now);
-    let used = world.ok(&format!("GetAccessKeyLastUsed&AccessKeyId={id}")).await;
+    let used = world
+        .ok(&format!("GetAccessKeyLastUsed&AccessKeyId={id}"))
+        .await;
     assert!(used.contains("<ServiceName>kms</ServiceName>"), "{used}");
     assert!(used.contains("<Region>eu-central-1</Region>"), "{used}");
-    world.ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={id}")).await;
+    world
+        .ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={id}"))
+        .await;
     assert!(world.found(&id).is_none());
 }
 
@@ -151,10 +211,16 @@ async fn without_a_name_the_caller_is_meant() {
     let keys = world.ask(&alice, "ListAccessKeys").await.unwrap();
     assert_eq!(all(&keys, "UserName"), ["alice"]);
     let root = world.ok("GetUser").await;
-    assert_eq!(between(&root, "<Arn>", "</Arn>"), format!("arn:aws:iam::{ACCOUNT}:root"));
+    assert_eq!(
+        between(&root, "<Arn>", "</Arn>"),
+        format!("arn:aws:iam::{ACCOUNT}:root")
+    );
     let (code, text) = world.refused("CreateAccessKey").await;
     assert_eq!(code, "ValidationError");
-    assert_eq!(text, "Must specify userName when calling with non-User credentials");
+    assert_eq!(
+        text,
+        "Must specify userName when calling with non-User credentials"
+    );
 }
 
 #[tokio::test]
@@ -164,22 +230,32 @@ async fn renamed_entities_stay_who_they_are() {
     world.ok("CreateGroup&GroupName=g").await;
     world.ok("AddUserToGroup&GroupName=g&UserName=bob").await;
     let before = world.ok("GetUser&UserName=bob").await;
-    world.ok("UpdateUser&UserName=bob&NewUserName=robert&NewPath=%2Fx%2F").await;
+    world
+        .ok("UpdateUser&UserName=bob&NewUserName=robert&NewPath=%2Fx%2F")
+        .await;
     let after = world.ok("GetUser&UserName=robert").await;
     let id = |xml: &str| between(xml, "<UserId>", "</UserId>").to_owned();
     assert_eq!(id(&before), id(&after));
     assert_eq!(between(&after, "<Path>", "</Path>"), "/x/");
-    assert_eq!(world.refused("GetUser&UserName=bob").await.0, "NoSuchEntity");
+    assert_eq!(
+        world.refused("GetUser&UserName=bob").await.0,
+        "NoSuchEntity"
+    );
     let key = bob.caller.access_key_id.clone();
     let now = world.found(&key).unwrap();
-    assert_eq!(now.caller.principal.arn("aws").to_string(), "arn:aws:iam::111122223333:user/x/robert");
+    assert_eq!(
+        now.caller.principal.arn("aws").to_string(),
+        "arn:aws:iam::111122223333:user/x/robert"
+    );
     world.ok("UpdateGroup&GroupName=g&NewGroupName=h").await;
     let members = world.ok("GetGroup&GroupName=h").await;
     assert_eq!(all(&members, "UserName"), ["robert"]);
     let groups = world.ok("ListGroupsForUser&UserName=robert").await;
     assert_eq!(all(&groups, "GroupName"), ["h"]);
     world.ok("CreateUser&UserName=carol").await;
-    let taken = world.refused("UpdateUser&UserName=carol&NewUserName=ROBERT").await;
+    let taken = world
+        .refused("UpdateUser&UserName=carol&NewUserName=ROBERT")
+        .await;
     assert_eq!(taken.0, "EntityAlreadyExists");
 }
 
@@ -192,7 +268,10 @@ async fn a_role_trusts_only_who_exists_and_is_bound_to_it() {
         ))
     };
     let alice = "arn:aws:iam::111122223333:user/alice";
-    let create = format!("CreateRole&RoleName=r&AssumeRolePolicyDocument={}", trusting(alice));
+    let create = format!(
+        "CreateRole&RoleName=r&AssumeRolePolicyDocument={}",
+        trusting(alice)
+    );
     let refused = world.refused(&create).await;
     let text = format!(r#"Invalid principal in policy: "AWS":"{alice}""#);
     assert_eq!(refused, ("MalformedPolicyDocument".to_owned(), text));
@@ -200,29 +279,63 @@ async fn a_role_trusts_only_who_exists_and_is_bound_to_it() {
     let id = between(&xml, "<UserId>", "</UserId>").to_owned();
     let xml = world.ok(&create).await;
     assert!(between(&xml, "<RoleId>", "</RoleId>").starts_with("AROA"));
-    assert_eq!(between(&xml, "<MaxSessionDuration>", "</MaxSessionDuration>"), "3600");
-    let document = between(&xml, "<AssumeRolePolicyDocument>", "</AssumeRolePolicyDocument>");
+    assert_eq!(
+        between(&xml, "<MaxSessionDuration>", "</MaxSessionDuration>"),
+        "3600"
+    );
+    let document = between(
+        &xml,
+        "<AssumeRolePolicyDocument>",
+        "</AssumeRolePolicyDocument>",
+    );
     assert_eq!(document, trusting(alice));
     let account = keystead_types::AccountId::parse(ACCOUNT).unwrap();
     let bound = |world: &World| {
         let snapshot = world.directory.world();
-        snapshot.account(account).role("r").unwrap().record.trusted_ids.clone()
+        snapshot
+            .account(account)
+            .role("r")
+            .unwrap()
+            .record
+            .trusted_ids
+            .clone()
     };
     assert_eq!(bound(&world), [(alice.to_owned(), id.clone())]);
     world.ok("DeleteUser&UserName=alice").await;
     world.ok("CreateUser&UserName=alice").await;
     assert_eq!(bound(&world), [(alice.to_owned(), id)]);
-    let update = format!("UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}", trusting(OTHER));
+    let update = format!(
+        "UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}",
+        trusting(OTHER)
+    );
     world.ok(&update).await;
     assert!(bound(&world).is_empty());
-    for bad in ["arn:aws:iam::111122223333:group/g", "arn:aws:iam::111122223333:role/none", "nonsense"] {
-        let form = format!("UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}", trusting(bad));
-        assert_eq!(world.refused(&form).await.0, "MalformedPolicyDocument", "{bad}");
+    for bad in [
+        "arn:aws:iam::111122223333:group/g",
+        "arn:aws:iam::111122223333:role/none",
+        "nonsense",
+    ] {
+        let form = format!(
+            "UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}",
+            trusting(bad)
+        );
+        assert_eq!(
+            world.refused(&form).await.0,
+            "MalformedPolicyDocument",
+            "{bad}"
+        );
     }
-    world.ok("UpdateRole&RoleName=r&MaxSessionDuration=7200&Description=d").await;
+    world
+        .ok("UpdateRole&RoleName=r&MaxSessionDuration=7200&Description=d")
+        .await;
     let xml = world.ok("GetRole&RoleName=r").await;
-    assert_eq!(between(&xml, "<MaxSessionDuration>", "</MaxSessionDuration>"), "7200");
-    let xml = world.ok("UpdateRoleDescription&RoleName=r&Description=e").await;
+    assert_eq!(
+        between(&xml, "<MaxSessionDuration>", "</MaxSessionDuration>"),
+        "7200"
+    );
+    let xml = world
+        .ok("UpdateRoleDescription&RoleName=r&Description=e")
+        .await;
     assert_eq!(between(&xml, "<Description>", "</Description>"), "e");
 }
 
@@ -230,18 +343,29 @@ async fn a_role_trusts_only_who_exists_and_is_bound_to_it() {
 async fn tags_are_unique_without_case_and_fifty() {
     let world = World::new().await;
     world.ok("CreateUser&UserName=u").await;
-    world.ok("TagUser&UserName=u&Tags.member.1.Key=Team&Tags.member.1.Value=a").await;
-    world.ok("TagUser&UserName=u&Tags.member.1.Key=TEAM&Tags.member.1.Value=b").await;
+    world
+        .ok("TagUser&UserName=u&Tags.member.1.Key=Team&Tags.member.1.Value=a")
+        .await;
+    world
+        .ok("TagUser&UserName=u&Tags.member.1.Key=TEAM&Tags.member.1.Value=b")
+        .await;
     let xml = world.ok("ListUserTags&UserName=u").await;
-    assert_eq!((all(&xml, "Key"), all(&xml, "Value")), (vec!["TEAM"], vec!["b"]));
+    assert_eq!(
+        (all(&xml, "Key"), all(&xml, "Value")),
+        (vec!["TEAM"], vec!["b"])
+    );
     let twice = "TagUser&UserName=u&Tags.member.1.Key=x&Tags.member.1.Value=1&Tags.member.2.Key=X&Tags.member.2.Value=2";
     assert_eq!(world.refused(twice).await.0, "InvalidInput");
     let reserved = "TagUser&UserName=u&Tags.member.1.Key=aws:x&Tags.member.1.Value=1";
     assert_eq!(world.refused(reserved).await.0, "InvalidInput");
     let tag = |n: usize| format!("Tags.member.{n}.Key=k{n}&Tags.member.{n}.Value=v");
     let many: Vec<String> = (1..=49).map(tag).collect();
-    world.ok(&format!("TagUser&UserName=u&{}", many.join("&"))).await;
-    let more = world.refused("TagUser&UserName=u&Tags.member.1.Key=k50&Tags.member.1.Value=v").await;
+    world
+        .ok(&format!("TagUser&UserName=u&{}", many.join("&")))
+        .await;
+    let more = world
+        .refused("TagUser&UserName=u&Tags.member.1.Key=k50&Tags.member.1.Value=v")
+        .await;
     assert_eq!(more.0, "LimitExceeded");
     world.ok("UntagUser&UserName=u&TagKeys.member.1=team").await;
     let page = world.ok("ListUserTags&UserName=u&MaxItems=20").await;
@@ -249,7 +373,11 @@ async fn tags_are_unique_without_case_and_fifty() {
     let mut seen = 20;
     let mut marker = between(&page, "<Marker>", "</Marker>").to_owned();
     loop {
-        let page = world.ok(&format!("ListUserTags&UserName=u&MaxItems=20&Marker={marker}")).await;
+        let page = world
+            .ok(&format!(
+                "ListUserTags&UserName=u&MaxItems=20&Marker={marker}"
+            ))
+            .await;
         seen += all(&page, "Key").len();
         match page.contains("<IsTruncated>true") {
             true => marker = between(&page, "<Marker>", "</Marker>").to_owned(),
@@ -266,30 +394,64 @@ async fn providers_aliases_and_figures() {
         .ok("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2Fa&ClientIDList.member.1=sts.amazonaws.com")
         .await;
     let arn = "arn:aws:iam::111122223333:oidc-provider/id.example.com/a";
-    let tagged = between(&xml, "<OpenIDConnectProviderArn>", "</OpenIDConnectProviderArn>");
+    let tagged = between(
+        &xml,
+        "<OpenIDConnectProviderArn>",
+        "</OpenIDConnectProviderArn>",
+    );
     assert_eq!(tagged, arn);
-    let again = world.refused("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2Fa%2F").await;
+    let again = world
+        .refused("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2Fa%2F")
+        .await;
     assert_eq!(again.0, "EntityAlreadyExists");
-    let xml = world.ok(&format!("GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}")).await;
+    let xml = world
+        .ok(&format!(
+            "GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}"
+        ))
+        .await;
     assert_eq!(between(&xml, "<Url>", "</Url>"), "id.example.com/a");
     assert!(xml.contains("<member>sts.amazonaws.com</member>"), "{xml}");
-    world.ok(&format!("DeleteOpenIDConnectProvider&OpenIDConnectProviderArn={arn}")).await;
-    world.ok(&format!("DeleteOpenIDConnectProvider&OpenIDConnectProviderArn={arn}")).await;
-    let gone = world.refused(&format!("GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}")).await;
+    world
+        .ok(&format!(
+            "DeleteOpenIDConnectProvider&OpenIDConnectProviderArn={arn}"
+        ))
+        .await;
+    world
+        .ok(&format!(
+            "DeleteOpenIDConnectProvider&OpenIDConnectProviderArn={arn}"
+        ))
+        .await;
+    let gone = world
+        .refused(&format!(
+            "GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}"
+        ))
+        .await;
     assert_eq!(gone.0, "NoSuchEntity");
 
     world.ok("CreateAccountAlias&AccountAlias=acme").await;
-    let taken = world.ask(&root_of(OTHER), "CreateAccountAlias&AccountAlias=acme").await.unwrap_err();
+    let taken = world
+        .ask(&root_of(OTHER), "CreateAccountAlias&AccountAlias=acme")
+        .await
+        .unwrap_err();
     assert_eq!(taken.kind().in_query().0, "EntityAlreadyExists");
     world.ok("CreateAccountAlias&AccountAlias=acme-2").await;
-    world.ask(&root_of(OTHER), "CreateAccountAlias&AccountAlias=acme").await.unwrap();
+    world
+        .ask(&root_of(OTHER), "CreateAccountAlias&AccountAlias=acme")
+        .await
+        .unwrap();
     let xml = world.ok("ListAccountAliases").await;
-    assert!(xml.contains("<member>acme-2</member>") && !xml.contains(">acme<"), "{xml}");
+    assert!(
+        xml.contains("<member>acme-2</member>") && !xml.contains(">acme<"),
+        "{xml}"
+    );
 
     world.ok("CreateUser&UserName=u").await;
     let xml = world.ok("GetAccountSummary").await;
     assert!(xml.contains("<key>Users</key><value>1</value>"), "{xml}");
-    assert!(xml.contains("<key>AccessKeysPerUserQuota</key><value>2</value>"), "{xml}");
+    assert!(
+        xml.contains("<key>AccessKeysPerUserQuota</key><value>2</value>"),
+        "{xml}"
+    );
 }
 
 #[tokio::test]
@@ -297,7 +459,10 @@ async fn accounts_do_not_see_each_other() {
     let world = World::new().await;
     world.ok("CreateUser&UserName=u").await;
     let other = root_of(OTHER);
-    assert_eq!(world.refused_to(&other, "GetUser&UserName=u").await.0, "NoSuchEntity");
+    assert_eq!(
+        world.refused_to(&other, "GetUser&UserName=u").await.0,
+        "NoSuchEntity"
+    );
     let xml = world.ask(&other, "ListUsers").await.unwrap();
     assert!(all(&xml, "UserName").is_empty());
     world.ask(&other, "CreateUser&UserName=u").await.unwrap();
@@ -312,12 +477,12 @@ async fn what_was_answered_is_in_the_store_with_its_record() {
     world.ok("CreateUser&UserName=u").await;
     let (identities, more) = world.records.identities_page(None, 10).await.unwrap();
     assert_eq!((identities.len(), more), (1, false));
-    let outbox = world.records.outbox_page(None, 10).await.unwrap();
+    let outbox = world.records.outbox(10).await.unwrap();
     assert_eq!(outbox.0.len(), 1);
     // Later commits take out of the outbox what the log has had for a while.
     world.pass(60_000);
     world.ok("CreateUser&UserName=v").await;
-    let outbox = world.records.outbox_page(None, 10).await.unwrap();
+    let outbox = world.records.outbox(10).await.unwrap();
     assert_eq!(outbox.0.len(), 1);
     world.log.set_failing(true);
     let refused = world.refused("CreateUser&UserName=w").await;

@@ -50,9 +50,15 @@ fn good(operation: Operation) -> String {
     let oidc = format!("OpenIDConnectProviderArn={PROVIDER}");
     match operation {
         O::AddUserToGroup | O::RemoveUserFromGroup => "UserName=u&GroupName=g".to_owned(),
-        O::AttachGroupPolicy => "GroupName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned(),
-        O::AttachRolePolicy => "RoleName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned(),
-        O::AttachUserPolicy => "UserName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned(),
+        O::AttachGroupPolicy => {
+            "GroupName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned()
+        }
+        O::AttachRolePolicy => {
+            "RoleName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned()
+        }
+        O::AttachUserPolicy => {
+            "UserName=empty&PolicyArn=arn:aws:iam::aws:policy/PowerUserAccess".to_owned()
+        }
         O::CreateAccessKey
         | O::GetUser
         | O::ListAccessKeys
@@ -139,9 +145,7 @@ fn good(operation: Operation) -> String {
         O::DeleteAccessKey => "UserName=u&AccessKeyId=KEY".to_owned(),
         O::UpdateAccessKey => "UserName=u&AccessKeyId=KEY&Status=Inactive".to_owned(),
         O::GetAccessKeyLastUsed => "AccessKeyId=KEY".to_owned(),
-        O::GetRoleTemplateVersion => {
-            "TemplateArn=arn:aws:iam::aws:role-template/x".to_owned()
-        }
+        O::GetRoleTemplateVersion => "TemplateArn=arn:aws:iam::aws:role-template/x".to_owned(),
     }
 }
 
@@ -167,15 +171,24 @@ async fn the_root_user_may_and_it_is_recorded() {
         let form = form(&world, operation).await;
         let name = operation.as_str();
         if !is_offered(operation) {
-            assert_eq!(world.refused(&form).await.0, "UnsupportedOperationException");
+            assert_eq!(
+                world.refused(&form).await.0,
+                "UnsupportedOperationException"
+            );
             continue;
         }
         let xml = world.ok(&form).await;
         assert!(xml.starts_with(&format!("<{name}Response xmlns=")), "{xml}");
         assert!(xml.contains("<RequestId>"), "{xml}");
         let record = world.last_record();
-        assert!(record.contains(&format!(r#""eventName":"{name}""#)), "{record}");
-        assert!(record.contains(r#""eventSource":"iam.amazonaws.com""#), "{record}");
+        assert!(
+            record.contains(&format!(r#""eventName":"{name}""#)),
+            "{record}"
+        );
+        assert!(
+            record.contains(r#""eventSource":"iam.amazonaws.com""#),
+            "{record}"
+        );
         assert!(!record.contains("errorCode"), "{record}");
     }
 }
@@ -184,7 +197,11 @@ async fn the_root_user_may_and_it_is_recorded() {
 async fn a_user_without_policies_may_nothing_and_is_told_so() {
     let world = furnished().await;
     let nobody = world.user("nobody", "").await;
-    for operation in Operation::ALL.iter().copied().filter(|one| is_offered(*one)) {
+    for operation in Operation::ALL
+        .iter()
+        .copied()
+        .filter(|one| is_offered(*one))
+    {
         let form = match good(operation) {
             parameters if parameters.contains("KEY") => {
                 form(&world, operation).await;
@@ -193,7 +210,9 @@ async fn a_user_without_policies_may_nothing_and_is_told_so() {
                 let id = ids.first().unwrap().to_string();
                 let form = format!("{}&{}", operation.as_str(), parameters.replace("KEY", &id));
                 for id in ids {
-                    world.ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={id}")).await;
+                    world
+                        .ok(&format!("DeleteAccessKey&UserName=u&AccessKeyId={id}"))
+                        .await;
                 }
                 form
             }
@@ -210,7 +229,10 @@ async fn a_user_without_policies_may_nothing_and_is_told_so() {
         assert!(text.starts_with(&head) && text.ends_with(&tail), "{text}");
         let record = world.last_record();
         assert!(record.contains(r#""errorCode":"AccessDenied"#), "{record}");
-        assert!(std::sync::Arc::ptr_eq(&before, &world.directory.world()), "{name}");
+        assert!(
+            std::sync::Arc::ptr_eq(&before, &world.directory.world()),
+            "{name}"
+        );
     }
 }
 
@@ -219,7 +241,11 @@ async fn a_user_without_policies_may_nothing_and_is_told_so() {
 async fn wrong_input_is_told() {
     let world = furnished().await;
     let mut checked = 0;
-    for operation in Operation::ALL.iter().copied().filter(|one| is_offered(*one)) {
+    for operation in Operation::ALL
+        .iter()
+        .copied()
+        .filter(|one| is_offered(*one))
+    {
         let parameters = good(operation);
         // Marks the first parameter's value as one that no pattern of a name and no length of an
         // ARN allows.
@@ -252,12 +278,18 @@ async fn unknown_operations_and_broken_forms_are_rejected() {
         ("Version=2010-05-08&Action=NoSuch", "InvalidAction"),
         ("Version=2010-05-08", "MissingAction"),
         ("Version=1999-01-01&Action=ListUsers", "InvalidAction"),
-        ("Version=2010-05-08&Action=ListUsers&Action=ListRoles", "MalformedInput"),
+        (
+            "Version=2010-05-08&Action=ListUsers&Action=ListRoles",
+            "MalformedInput",
+        ),
         ("%zz", "MalformedInput"),
     ] {
         let fault = world.send(Some(&root), body).await.unwrap_err();
         assert_eq!(fault.kind().in_query().0, code, "{body}");
     }
-    let fault = world.send(None, "Version=2010-05-08&Action=ListUsers").await.unwrap_err();
+    let fault = world
+        .send(None, "Version=2010-05-08&Action=ListUsers")
+        .await
+        .unwrap_err();
     assert_eq!(fault.kind().in_query().0, "MissingAuthenticationToken");
 }

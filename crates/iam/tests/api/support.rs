@@ -128,7 +128,10 @@ impl World {
             Ok(xml) => panic!("{form}: {xml}"),
             Err(fault) => {
                 let (code, _) = fault.kind().in_query();
-                (code.to_owned(), fault.message().unwrap_or_default().to_owned())
+                (
+                    code.to_owned(),
+                    fault.message().unwrap_or_default().to_owned(),
+                )
             }
         }
     }
@@ -207,13 +210,20 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
-    let from = text.split_once(before).unwrap_or_else(|| panic!("{before} in {text}")).1;
-    from.split_once(after).unwrap_or_else(|| panic!("{after} in {text}")).0
+    let from = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("{before} in {text}"))
+        .1;
+    from.split_once(after)
+        .unwrap_or_else(|| panic!("{after} in {text}"))
+        .0
 }
 
 /// The texts of every element of a name.
 pub(crate) fn all<'t>(xml: &'t str, name: &str) -> Vec<&'t str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(&*open).skip(1);
-    parts.filter_map(|part| Some(part.split_once(&*close)?.0)).collect()
+    parts
+        .filter_map(|part| Some(part.split_once(&*close)?.0))
+        .collect()
 }
