@@ -16,6 +16,7 @@
 
 use crate::context::{ConditionKey, Context, Value};
 use crate::error::PolicyError;
+use crate::limits::{EXPLAINED_VALUE_MAX_CHARS, EXPLAINED_VALUES_MAX};
 use crate::literal::{self, Network, Scaled};
 use crate::operator::{Family, Operator, Order, Set};
 use crate::statement::Effect;
@@ -34,7 +35,7 @@ pub(crate) struct Condition {
 
 #[derive(Debug, Clone)]
 enum Test {
-    Text(Box<[Pattern]>, Case),
+    Text(Texts, Case),
     Arn(Box<[ArnPattern]>),
     Number(Order, Box<[Scaled]>),
     Date(Order, Box<[Scaled]>),
@@ -44,6 +45,40 @@ enum Test {
     Null(Box<[bool]>),
 }
 
+/// The values of a string operator.
+#[derive(Debug, Clone)]
+struct Texts {
+    /// Those without wildcards and variables, sorted: thousands of them cost as little as a few.
+    /// Empty where case is ignored.
+    exact: Box<[Box<str>]>,
+    others: Box<[Pattern]>,
+}
+
+impl Texts {
+    fn new(patterns: Vec<Pattern>, case: Case) -> Self {
+        let (mut exact, mut others) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            match pattern.exact() {
+                Some(text) if case == Case::Sensitive => exact.push(text.into()),
+                _ => others.push(pattern),
+            }
+        }
+        exact.sort_unstable();
+        Self {
+            exact: exact.into(),
+            others: others.into(),
+        }
+    }
+
+    fn compare(&self, text: &str, case: Case, context: &dyn Context) -> Match {
+        if self.exact.binary_search_by(|one| (**one).cmp(text)).is_ok() {
+            return Match::Yes;
+        }
+        let compare = |pattern: &Pattern| pattern.matches(text, case, context);
+        Match::any(self.others.iter().map(compare))
+    }
+}
+
 /// Why a statement's condition was not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionTrace {
@@ -51,9 +86,9 @@ pub struct ConditionTrace {
     pub operator: Box<str>,
     /// The key as the policy writes it: `kms:ViaService`.
     pub key: Box<str>,
-    /// The policy's values, as it writes them.
+    /// The policy's values, as it writes them; of many or long ones the beginning.
     pub policy_values: Vec<Box<str>>,
-    /// The request's values; `None` when it has no such key.
+    /// The request's values, shortened likewise; `None` when it has no such key.
     pub request_values: Option<Vec<Box<str>>>,
 }
 
@@ -91,7 +126,7 @@ impl Condition {
     /// Groups of `?` in its patterns.
     pub(crate) fn question_groups(&self) -> usize {
         match &self.test {
-            Test::Text(patterns, _) => patterns.iter().map(Pattern::question_groups).sum(),
+            Test::Text(texts, _) => texts.others.iter().map(Pattern::question_groups).sum(),
             Test::Arn(patterns) => patterns.iter().map(ArnPattern::question_groups).sum(),
             _ => 0,
         }
@@ -131,24 +166,53 @@ impl Condition {
 
     /// For explanations; allocates.
     pub(crate) fn trace(&self, context: &dyn Context) -> ConditionTrace {
-        let mut values: Vec<Box<str>> = Vec::new();
+        let mut policy = Excerpt::default();
+        self.written.iter().for_each(|value| policy.add(value));
+        let mut request = Excerpt::default();
         context.values(&self.key, &mut |value| {
-            values.push(with_text(value, |text| Box::from(text)));
+            with_text(value, |text| request.add(text));
         });
         ConditionTrace {
             operator: self.operator_name.clone(),
             key: self.key.name().into(),
-            policy_values: self.written.to_vec(),
-            request_values: (!values.is_empty()).then_some(values),
+            policy_values: policy.finish(),
+            request_values: Some(request.finish()).filter(|values| !values.is_empty()),
         }
+    }
+}
+
+/// The first values of a list, shortened: an explanation must not grow with what callers send.
+#[derive(Default)]
+struct Excerpt {
+    values: Vec<Box<str>>,
+    left_out: usize,
+}
+
+impl Excerpt {
+    fn add(&mut self, value: &str) {
+        if self.values.len() < EXPLAINED_VALUES_MAX {
+            let shown: String = value.chars().take(EXPLAINED_VALUE_MAX_CHARS).collect();
+            self.values.push(shown.into());
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn finish(mut self) -> Vec<Box<str>> {
+        if self.left_out > 0 {
+            let more = format!("… {} more", self.left_out);
+            self.values.push(more.into());
+        }
+        self.values
     }
 }
 
 impl Test {
     fn compile(family: Family, values: &[String], version: Version) -> Result<Self, PolicyError> {
-        let patterns = |wild| {
+        let texts = |wild, case| {
             let compile = |value: &String| Pattern::compile(value, version, wild);
-            values.iter().map(compile).collect::<Result<_, _>>()
+            let patterns = values.iter().map(compile).collect::<Result<_, _>>()?;
+            Ok::<_, PolicyError>(Self::Text(Texts::new(patterns, case), case))
         };
         let flag = |value: &str| match value {
             _ if value.eq_ignore_ascii_case("true") => Some(true),
@@ -157,9 +221,9 @@ impl Test {
         };
         let base64 = |value: &str| literal::is_base64(value).then(|| value.into());
         Ok(match family {
-            Family::Equal => Self::Text(patterns(Wild::No)?, Case::Sensitive),
-            Family::EqualIgnoringCase => Self::Text(patterns(Wild::No)?, Case::Ignored),
-            Family::Like => Self::Text(patterns(Wild::Yes)?, Case::Sensitive),
+            Family::Equal => texts(Wild::No, Case::Sensitive)?,
+            Family::EqualIgnoringCase => texts(Wild::No, Case::Ignored)?,
+            Family::Like => texts(Wild::Yes, Case::Sensitive)?,
             Family::Arn => {
                 let compile = |value: &String| ArnPattern::compile(value, version);
                 Self::Arn(values.iter().map(compile).collect::<Result<_, _>>()?)
@@ -176,10 +240,7 @@ impl Test {
     /// Whether a value of the request fits any of the policy's.
     fn compare(&self, value: Value<'_>, context: &dyn Context) -> Match {
         match self {
-            Self::Text(patterns, case) => with_text(value, |text| {
-                let compare = |pattern: &Pattern| pattern.matches(text, *case, context);
-                Match::any(patterns.iter().map(compare))
-            }),
+            Self::Text(texts, case) => with_text(value, |text| texts.compare(text, *case, context)),
             Self::Arn(patterns) => match value {
                 Value::Text(text) => {
                     let compare = |pattern: &ArnPattern| pattern.matches(text, context);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::condition::ConditionTrace;
 use crate::decide::{Basis, Case, Decision, Denial, Granted, Kind, NamedPolicy, Place, decide};
 use crate::evaluate::{Named, Policy, Request, StatementTrace};
-use crate::limits::{EXPLAINED_STATEMENTS_MAX, EXPLAINED_VALUE_MAX_CHARS, EXPLAINED_VALUES_MAX};
+use crate::limits::{EXPLAINED_STATEMENTS_MAX, EXPLAINED_VALUE_MAX_CHARS};
 use crate::statement::{Effect, StatementOutcome};
 
 /// A policy that took part in a decision.
@@ -200,15 +200,7 @@ fn json_of_trace(trace: &StatementTrace) -> Value {
 }
 
 fn json_of_condition(condition: &ConditionTrace) -> Value {
-    let list = |values: &[Box<str>]| -> Value {
-        let shown = values.iter().take(EXPLAINED_VALUES_MAX);
-        let mut shown: Vec<String> = shown.map(|value| shortened(value)).collect();
-        let more = values.len().saturating_sub(EXPLAINED_VALUES_MAX);
-        if more > 0 {
-            shown.push(format!("… {more} more"));
-        }
-        shown.into()
-    };
+    let list = |values: &[Box<str>]| Value::from_iter(values.iter().map(|value| &**value));
     json!({
         "operator": &*condition.operator,
         "key": &*condition.key,

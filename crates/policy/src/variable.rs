@@ -96,6 +96,11 @@ impl Pattern {
         self.wildcard.question_groups()
     }
 
+    /// The text, when it has neither wildcards nor variables.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        self.wildcard.exact()
+    }
+
     pub(crate) fn matches(&self, subject: &str, case: Case, context: &dyn Context) -> Match {
         let compare = |values: &[&str]| match case {
             Case::Sensitive => self.wildcard.matches(subject, values),

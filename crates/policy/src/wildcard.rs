@@ -148,6 +148,14 @@ impl Wildcard {
         matches!(self.form, Form::Any)
     }
 
+    /// The text, when the pattern has neither wildcards nor variables.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        match &self.form {
+            Form::Exact(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// True when the whole subject is an instance of the pattern. `values` are those of the
     /// pattern's variables; one that is missing matches nothing.
     pub(crate) fn matches(&self, subject: &str, values: &[&str]) -> bool {

@@ -561,4 +561,13 @@ fn an_explanation_tells_the_condition_that_failed() {
     );
     context.set("aws:y", text("c"));
     assert_eq!(trace(&context), None);
+    // An explanation does not grow with what is sent.
+    let many = vec![Fact::Text("é".repeat(10_000)); 100];
+    context.set("aws:y", many);
+    let (_, _, _, values) = trace(&context).unwrap();
+    let long = "é".repeat(limits::EXPLAINED_VALUE_MAX_CHARS);
+    let mut expected = vec![long.as_str(); limits::EXPLAINED_VALUES_MAX];
+    let more = format!("… {} more", 100 - limits::EXPLAINED_VALUES_MAX);
+    expected.push(&more);
+    assert_eq!(values.unwrap(), expected.join(","));
 }
