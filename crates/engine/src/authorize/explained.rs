@@ -1,11 +1,21 @@
 //! What the audit record and the caller are told of a decision.
 
-use keystead_audit::Entry;
-use keystead_policy::{Basis, Decision, Denial, Granted, Kind, Place};
+use keystead_policy::{Basis, Decision, Granted, Place, explain};
+use keystead_types::Principal;
+use serde_json::Value;
 
 use super::Answer;
 use super::question::Asking;
 use crate::context::Late;
+use crate::limits::{EXPLAINED_MAX_BYTES, SEALED_EXPLANATION_MAX_BYTES};
+use crate::lookup::Stage;
+
+/// The explanation of a denial: as the audit record has it, and shorter for the caller.
+#[derive(Default)]
+pub(super) struct Explanation {
+    pub(super) recorded: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
+}
 
 /// An answer with the explanation of a denial.
 pub(super) fn answer(
@@ -15,8 +25,8 @@ pub(super) fn answer(
     late: &Late,
 ) -> Answer {
     let explanation = match &decision {
-        Decision::Allowed(_) => Vec::new(),
-        Decision::Denied(denial) => explanation(asking, denial, grant, late),
+        Decision::Allowed(_) => Explanation::default(),
+        Decision::Denied(_) => explanation(asking, grant, late),
     };
     Answer {
         decision,
@@ -24,15 +34,48 @@ pub(super) fn answer(
     }
 }
 
-/// Why, for the audit record of an allowed request: few bytes.
-pub(super) fn note_basis(entry: &mut Entry, basis: &Basis) {
-    let text = match basis {
-        // What needs no word: the root user of its own account, without any policy.
-        Basis::Root => return,
-        Basis::Grant => r#"{"allowedBy":"grant"}"#.to_owned(),
-        Basis::Statement(place) => format!(r#"{{"allowedBy":{}}}"#, described(place)),
+fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation {
+    let question = asking.question;
+    let Some(explained) = asking.with_policies(grant, late, |case, request| explain(case, request))
+    else {
+        // Who is gone has no policies that could be told.
+        let why = serde_json::json!({"allowed": false, "noAllowIn": "identity-based policy"});
+        let told = format!(
+            r#"{{"action":"{}","decision":{why},"principal":"gone"}}"#,
+            question.action
+        );
+        let told = told.into_bytes();
+        return Explanation {
+            recorded: told.clone(),
+            sealed: told,
+        };
     };
-    entry.authorization(text.into_bytes());
+    let told = |most| {
+        let mut value = explained.to_json(most);
+        if let Some(members) = value.as_object_mut() {
+            members.insert("action".to_owned(), question.action.into());
+            members.insert("resource".to_owned(), question.resource.into());
+        }
+        value.to_string().into_bytes()
+    };
+    Explanation {
+        recorded: told(EXPLAINED_MAX_BYTES),
+        sealed: told(SEALED_EXPLANATION_MAX_BYTES),
+    }
+}
+
+/// Why, for the audit record of an allowed request: few bytes. The root user needs no word on what
+/// is its own account's.
+pub(super) fn note_basis(stage: &mut Stage<'_>, action: &str, basis: &Basis) {
+    let root = matches!(stage.caller.principal, Principal::Root { .. });
+    let by = match basis {
+        Basis::Root => return,
+        Basis::Statement(_) if root => return,
+        Basis::Grant => r#""grant""#.to_owned(),
+        Basis::Statement(place) => described(place),
+    };
+    let text = format!(r#"{{"action":"{action}","decision":{{"allowed":true,"by":{by}}}}}"#);
+    stage.entry.authorization(text.into_bytes());
 }
 
 /// A statement as JSON.
@@ -42,23 +85,12 @@ fn described(place: &Place) -> String {
         policy,
         statement,
     } = place;
-    let mut value = serde_json::json!({"policyType": kind.as_str(), "statement": statement});
-    if let (Some(policy), Some(members)) = (policy, value.as_object_mut()) {
-        members.insert("policy".to_owned(), (**policy).into());
+    let kind = kind.as_str();
+    match policy {
+        None => format!(r#"{{"kind":"{kind}","statement":{statement}}}"#),
+        Some(policy) => {
+            let policy = Value::from(&**policy);
+            format!(r#"{{"kind":"{kind}","policy":{policy},"statement":{statement}}}"#)
+        }
     }
-    value.to_string()
-}
-
-fn explanation(asking: &Asking<'_>, denial: &Denial, _grant: Granted, _late: &Late) -> Vec<u8> {
-    let why = match denial {
-        Denial::Explicit(place) => format!(r#""explicitDeny":{}"#, described(place)),
-        Denial::Implicit(kind) => format!(r#""noAllowIn":"{}""#, name(*kind)),
-    };
-    let action = asking.question.action;
-    let resource = serde_json::Value::from(asking.question.resource);
-    format!(r#"{{"action":"{action}","resource":{resource},{why}}}"#).into_bytes()
-}
-
-fn name(kind: Kind) -> &'static str {
-    kind.as_str()
 }

@@ -18,6 +18,7 @@ use crate::context::Late;
 use crate::entry::KeyEntry;
 use crate::facts::{Facts, GrantFacts, Pairs};
 use crate::lookup::Stage;
+use explained::Explanation;
 use question::{Asking, Parties, Question, Sides};
 
 pub(crate) use refusal::{stranger, unreachable_ciphertext};
@@ -37,7 +38,7 @@ pub(crate) enum Subject<'a> {
 /// An answer, and for a denial the explanation.
 struct Answer {
     decision: Decision,
-    explanation: Vec<u8>,
+    explanation: Explanation,
 }
 
 impl Answer {
@@ -74,7 +75,7 @@ pub(crate) async fn key(
             sides: Sides::Both,
         };
         let answer = ask(stage, &question, key).await?;
-        match note(stage, answer) {
+        match note(stage, action, answer) {
             Ok(()) => return Ok(()),
             Err(denied) if own && subject != Subject::Ciphertext => {
                 return Err(refusal::own(stage, action, key.arn_text(), denied));
@@ -172,26 +173,20 @@ fn can_be_mended(denial: &Denial) -> bool {
 /// A refusal with its explanation.
 struct Denied {
     denial: Denial,
-    explanation: Vec<u8>,
+    sealed: Vec<u8>,
 }
 
 /// Notes an answer in the audit record.
-fn note(stage: &mut Stage<'_>, answer: Answer) -> Result<(), Denied> {
-    let Answer {
-        decision,
-        explanation,
-    } = answer;
-    match decision {
+fn note(stage: &mut Stage<'_>, action: &str, answer: Answer) -> Result<(), Denied> {
+    match answer.decision {
         Decision::Allowed(basis) => {
-            explained::note_basis(stage.entry, &basis);
+            explained::note_basis(stage, action, &basis);
             Ok(())
         }
         Decision::Denied(denial) => {
-            stage.entry.authorization(explanation.clone());
-            Err(Denied {
-                denial,
-                explanation,
-            })
+            let Explanation { recorded, sealed } = answer.explanation;
+            stage.entry.authorization(recorded);
+            Err(Denied { denial, sealed })
         }
     }
 }
@@ -251,7 +246,7 @@ pub(crate) async fn retirement(
     };
     let party = granted::may_retire(stage, grant);
     let answer = ask_to_retire(stage, &question, party, grant).await?;
-    match note(stage, answer) {
+    match note(stage, action, answer) {
         Ok(()) => Ok(()),
         Err(denied) if own => Err(refusal::own(stage, action, key.arn_text(), denied)),
         Err(_) => Err(stranger(stage, action, key.arn_text())),
@@ -320,7 +315,7 @@ fn own_account(stage: &mut Stage<'_>, action: &'static str, resource: &str) -> R
         sides: Sides::Both,
     };
     let answer = answer(stage, &question);
-    note(stage, answer).map_err(|denied| refusal::own(stage, action, resource, denied))
+    note(stage, action, answer).map_err(|denied| refusal::own(stage, action, resource, denied))
 }
 
 /// The answer to a question about no key: nothing has to be read for it.

@@ -89,11 +89,22 @@ impl Asking<'_> {
             let denied = Decision::Denied(Denial::Implicit(Kind::Identity));
             return (denied, Wanted::default());
         };
-        self.with(standing, grant, late, |case, request| decide(case, request))
+        self.with(standing, grant, late, decide)
+    }
+
+    /// Runs with all policies that take part; not for who is gone, who has none.
+    pub(super) fn with_policies<T>(
+        &self,
+        grant: Granted,
+        late: &Late,
+        run: impl FnOnce(&Case<'_>, &Request<'_>) -> T,
+    ) -> Option<T> {
+        let standing = self.parties.standing.as_ref()?;
+        Some(self.with(standing, grant, late, run).0)
     }
 
     /// Runs with the case and the request that this question makes.
-    pub(super) fn with<T>(
+    fn with<T>(
         &self,
         standing: &Standing,
         grant: Granted,

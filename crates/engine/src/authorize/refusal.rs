@@ -34,7 +34,7 @@ pub(super) fn own(
     denied: Denied,
 ) -> Fault {
     let fault = refused(stage, action).on_resource(resource, &denied.denial);
-    sealed(stage, fault, &denied.explanation)
+    sealed(stage, fault, &denied.sealed)
 }
 
 /// The answer about another account's key: the same whether it exists or not, so it is worked out
@@ -49,7 +49,7 @@ pub(crate) fn stranger(stage: &Stage<'_>, action: &'static str, resource: &str) 
         Decision::Allowed(_) => Denial::Implicit(Kind::Resource),
     };
     let fault = refused(stage, action).on_resource(resource, &denial);
-    sealed(stage, fault, &explanation)
+    sealed(stage, fault, &explanation.sealed)
 }
 
 /// The answer about a ciphertext whose key is absent, foreign or closed to the caller: from the
@@ -70,7 +70,7 @@ pub(crate) fn unreachable_ciphertext(
         }
         _ => words.unreachable_ciphertext(),
     };
-    sealed(stage, fault, &explanation)
+    sealed(stage, fault, &explanation.sealed)
 }
 
 /// What the caller's own policies say about what they named, whatever it is.

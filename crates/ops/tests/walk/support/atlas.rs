@@ -20,7 +20,7 @@ use keystead_wall::Command;
 use serde_json::json;
 use tokio::task::yield_now;
 
-use super::{OWN, START, Seeded, TestClock, WatchedHsm, World, account};
+use super::{OWN, People, START, Seeded, TestClock, WatchedHsm, World, account};
 
 /// The Regions that every atlas has, the first being where keys are made.
 pub(crate) const PLACES: [&str; 3] = ["eu-west-1", "us-east-1", "ap-south-1"];
@@ -166,10 +166,12 @@ impl Atlas {
             (region, records, Arc::new(MemoryLog::new()))
         });
         let seed = Arc::new(Seeded(AtomicU64::new(11)));
+        let people = Arc::new(People::default());
         let worlds = parts.map(|(region, records, log)| World {
+            people: people.clone(),
             site: open(
                 &region,
-                &records,
+                (&records, &people),
                 &hsm,
                 &log,
                 &clock,
@@ -199,7 +201,7 @@ impl Atlas {
             let region = world.site.region().clone();
             world.site = open(
                 &region,
-                &world.records,
+                (&world.records, &world.people),
                 &world.hsm,
                 &world.log,
                 &world.clock,
@@ -329,7 +331,7 @@ impl Atlas {
 
 fn open(
     region: &Region,
-    records: &Records,
+    (records, people): (&Records, &Arc<People>),
     hsm: &Arc<WatchedHsm>,
     log: &Arc<MemoryLog>,
     clock: &Arc<TestClock>,
@@ -351,6 +353,6 @@ fn open(
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
-        identities: Arc::new(keystead_identity::RootsOnly),
+        identities: people.clone(),
     }))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod atlas;
 pub(crate) mod hsm;
+pub(crate) mod identities;
 pub(crate) mod store;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use keystead_types::{
 use serde_json::{Value, json};
 
 pub(crate) use hsm::WatchedHsm;
+pub(crate) use identities::People;
 
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const OWN: &str = "111122223333";
@@ -91,7 +93,7 @@ pub(crate) fn root(text: &str) -> Caller {
     caller(Principal::Root { account })
 }
 
-/// A user of an account. No identity policies exist, so only key policies can allow them.
+/// A user of an account, without identity policies until a test gives it some.
 pub(crate) fn user(text: &str, name: &str) -> Caller {
     let account = account(text);
     let name = name.into();
@@ -173,6 +175,7 @@ pub(crate) struct World {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) records: Records,
     pub(crate) hsm: Arc<WatchedHsm>,
+    pub(crate) people: Arc<People>,
     entropy: Arc<Seeded>,
 }
 
@@ -187,8 +190,10 @@ impl World {
         let records = Records::new(backend);
         let hsm = Arc::new(WatchedHsm::new(&region()));
         let entropy = Arc::new(Seeded::new(7));
+        let people = Arc::new(People::default());
         Self {
-            site: site(&records, &hsm, &log, &clock, &entropy),
+            site: site((&records, &people), &hsm, &log, &clock, &entropy),
+            people,
             clock,
             log,
             records,
@@ -200,7 +205,7 @@ impl World {
     /// A new process over the same data: nothing cached.
     pub(crate) fn restart(&mut self) {
         self.site = site(
-            &self.records,
+            (&self.records, &self.people),
             &self.hsm,
             &self.log,
             &self.clock,
@@ -335,7 +340,7 @@ impl World {
 }
 
 fn site(
-    records: &Records,
+    (records, people): (&Records, &Arc<People>),
     hsm: &Arc<WatchedHsm>,
     log: &Arc<MemoryLog>,
     clock: &Arc<TestClock>,
@@ -356,7 +361,7 @@ fn site(
         },
         quotas: keystead_engine::Quotas::default(),
         sm2: keystead_engine::Sm2::Offered,
-        identities: Arc::new(keystead_identity::RootsOnly),
+        identities: people.clone(),
     }))
 }
 
