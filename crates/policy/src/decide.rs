@@ -172,6 +172,9 @@ fn any_of(
 ///    session policy do not mention. What they give to a role or to everyone is limited by both.
 ///    What they give to the account needs an identity policy too; its root user needs none.
 ///    Source: IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
+///    Ours, safer: AWS documents that what a statement for `*` with a condition on
+///    `aws:PrincipalArn` gives is not limited by boundary and session policy ("Principal", on
+///    roles); here both limit every statement for `*`, also those of AWS managed keys.
 /// 4. A resource of another account needs an identity policy of the caller's account as well,
 ///    but for what a grant gives. Source: IAM User Guide, "Cross-account policy evaluation
 ///    logic"; KMS Developer Guide, "Allowing users in other accounts to use a KMS key", "Grants".

@@ -29,6 +29,10 @@
 //!   is asked for, matches nothing, and under a negation it lets a Deny apply and an Allow not.
 //! - A multi-valued key under an operator without `ForAllValues:` or `ForAnyValue:` is read as
 //!   under `ForAnyValue:`. A key with an empty set of values is an absent key.
+//! - An empty text is a value, also under `ForAllValues:`, where AWS takes it for an empty set.
+//! - Policy variables work everywhere in a resource, at AWS behind the fifth colon; and nowhere
+//!   in the values of numeric, date, boolean, binary, address and `Null` conditions, as the IAM
+//!   User Guide says on variables (on condition operators it allows `Bool`).
 //! - ARN conditions compare six fields; `*` alone fits every ARN.
 //! - Refused although AWS may take them: empty lists of values in a `Condition`, ARN conditions of
 //!   fewer than six fields with both a wildcard and a variable, more than is in [`limits`].
