@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keystead_store::records::IdentityRecord;
-use keystead_store::{Change, IdentityKind, IdentityPlace};
+use keystead_store::{Change, IdentityKind, IdentityPlace, StoreError};
 use keystead_types::AccountId;
 use tokio::sync::MutexGuard;
 
@@ -68,9 +68,9 @@ impl<'d> Draft<'d> {
     /// Commits: every changed record and `extra` become durable together, or nothing does. When
     /// it returns, every request that starts later sees the change.
     ///
-    /// Errors: see [`DirectoryError`]; [`StoreError::Conflict`](keystead_store::StoreError) when
-    /// another server changed the same meanwhile. After another error of the store it is not
-    /// known whether the change happened; the next draft shows it.
+    /// Errors: see [`DirectoryError`]; [`StoreError::Conflict`] when
+    /// another server changed the same meanwhile. After another error of the store the
+    /// caller does not know whether the change happened; what did counts at once.
     pub async fn commit(mut self, extra: Vec<Change>) -> Result<(), DirectoryError> {
         if let Some(error) = self.unreadable.take() {
             return Err(error);
@@ -96,7 +96,10 @@ impl<'d> Draft<'d> {
         }
         // Until the end of the commit is known, also when this future is dropped.
         self.writer.stale = true;
-        let revision = self.directory.records.apply(changes).await?;
+        let revision = match self.directory.records.apply(changes).await {
+            Ok(revision) => revision,
+            Err(error) => return Err(self.after(error).await),
+        };
         for place in touched {
             match record(&self.world, &place) {
                 Some(_) => self.writer.revisions.insert(place, revision),
@@ -109,6 +112,14 @@ impl<'d> Draft<'d> {
         }));
         self.writer.stale = false;
         Ok(())
+    }
+
+    /// What has happened is in the store: it counts from now on, whatever the caller is told.
+    async fn after(mut self, error: StoreError) -> DirectoryError {
+        if let Err(unreadable) = self.directory.reload(&mut self.writer).await {
+            tracing::error!(error = %unreadable, "identities could not be read again; the next change tries it");
+        }
+        error.into()
     }
 
     fn differs(&self, place: &IdentityPlace) -> bool {

@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use keystead_policy::{NamedPolicy, Policy, PolicyKind};
-use keystead_store::records::{
-    GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord, PolicySet, ProviderRecord, RoleRecord,
-    UserRecord,
-};
+use keystead_store::records::IdentityRecord;
 use keystead_store::{IdentityKind, IdentityPlace};
 use keystead_types::AccountId;
 
-use super::held::{
-    BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser, default_version,
-};
-use super::{Account, World};
+use super::read::{Damaged, Reader};
+use super::{Account, BadDocument, World};
 
 /// What a change of a record makes anew beside itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +32,8 @@ impl World {
         self.put_with(record, ripple)
     }
 
-    /// As [`put`](Self::put), while a world is loaded; [`settle`](Self::settle) ends it.
+    /// As [`put`](Self::put), while a world is loaded; [`settle`](Self::settle) ends it. A stored
+    /// document that this version does not understand denies everything.
     pub(crate) fn load(&mut self, record: IdentityRecord) -> Result<(), BadDocument> {
         self.put_with(record, Ripple::Later)
     }
@@ -58,6 +53,13 @@ impl World {
 
     fn put_with(&mut self, record: IdentityRecord, ripple: Ripple) -> Result<(), BadDocument> {
         let place = record.place();
+        let reader = Reader {
+            world: self,
+            damaged: match ripple {
+                Ripple::Later => Damaged::Denies,
+                _ => Damaged::Refused,
+            },
+        };
         let (account, name) = (place.account(), place.name());
         match record {
             IdentityRecord::Account(record) => {
@@ -68,26 +70,26 @@ impl World {
                 self.edit(account).record = Some(record);
             }
             IdentityRecord::User(record) => {
-                let held = self.user(record)?;
+                let held = reader.user(record)?;
                 self.bind(account, &place, &held.record.unique_id);
                 self.edit(account).users.insert(name.into(), Arc::new(held));
                 self.stand(account, name, IdentityKind::User, ripple);
             }
             IdentityRecord::Role(record) => {
-                let held = self.role(record)?;
+                let held = reader.role(record)?;
                 self.bind(account, &place, &held.record.unique_id);
                 self.edit(account).roles.insert(name.into(), Arc::new(held));
                 self.stand(account, name, IdentityKind::Role, ripple);
             }
             IdentityRecord::Group(record) => {
-                let held = self.group(record)?;
+                let held = reader.group(record)?;
                 self.edit(account)
                     .groups
                     .insert(name.into(), Arc::new(held));
                 self.stand(account, name, IdentityKind::Group, ripple);
             }
             IdentityRecord::Policy(record) => {
-                let held = self.policy(record)?;
+                let held = reader.policy(record)?;
                 self.policy_epoch += 1;
                 self.edit(account)
                     .policies
@@ -95,7 +97,7 @@ impl World {
                 self.stand(account, name, IdentityKind::Policy, ripple);
             }
             IdentityRecord::Provider(record) => {
-                let held = self.provider(record);
+                let held = reader.provider(record);
                 self.edit(account)
                     .providers
                     .insert(name.into(), Arc::new(held));
@@ -178,140 +180,4 @@ impl World {
             Arc::make_mut(&mut self.holders).remove(unique_id);
         }
     }
-
-    fn arn(&self, account: AccountId, resource: &str, path: &str, name: &str) -> Arc<str> {
-        let partition = self.partition;
-        format!("arn:{partition}:iam::{account}:{resource}{path}{name}").into()
-    }
-
-    fn user(&self, record: UserRecord) -> Result<HeldUser, BadDocument> {
-        let arn = self.arn(record.account, "user", &record.path, &record.name);
-        let old = self.account(record.account).user(&record.name);
-        let old = old.map(|old| Before {
-            arn: &old.arn,
-            policies: &old.record.policies,
-            compiled: &old.inline,
-        });
-        Ok(HeldUser {
-            path_name: path_name(&record.path, &record.name),
-            inline: inline(&arn, &record.policies, old)?,
-            arn,
-            record,
-            standing: Arc::default(),
-        })
-    }
-
-    fn role(&self, record: RoleRecord) -> Result<HeldRole, BadDocument> {
-        let arn = self.arn(record.account, "role", &record.path, &record.name);
-        let old = self.account(record.account).role(&record.name);
-        let same = |old: &&Arc<HeldRole>| {
-            old.record.trust == record.trust && old.record.trusted_ids == record.trusted_ids
-        };
-        let trust = match old.filter(same) {
-            Some(old) => old.trust.clone(),
-            None => {
-                let (document, bound) = (&record.trust, &record.trusted_ids);
-                let trust = Policy::compile_bound(PolicyKind::Trust, document, bound);
-                Arc::new(trust.map_err(|error| BadDocument {
-                    place: format!("{arn}#trust"),
-                    why: error.to_string(),
-                })?)
-            }
-        };
-        let old = old.map(|old| Before {
-            arn: &old.arn,
-            policies: &old.record.policies,
-            compiled: &old.inline,
-        });
-        Ok(HeldRole {
-            path_name: path_name(&record.path, &record.name),
-            inline: inline(&arn, &record.policies, old)?,
-            trust,
-            arn,
-            record,
-            standing: Arc::default(),
-        })
-    }
-
-    fn group(&self, record: GroupRecord) -> Result<HeldGroup, BadDocument> {
-        let arn = self.arn(record.account, "group", &record.path, &record.name);
-        let old = self.account(record.account).group(&record.name);
-        let old = old.map(|old| Before {
-            arn: &old.arn,
-            policies: &old.record.policies,
-            compiled: &old.inline,
-        });
-        Ok(HeldGroup {
-            inline: inline(&arn, &record.policies, old)?,
-            arn,
-            record,
-        })
-    }
-
-    fn policy(&self, record: PolicyRecord) -> Result<HeldPolicy, BadDocument> {
-        let arn = self.arn(record.account, "policy", &record.path, &record.name);
-        let version = default_version(&record).ok_or_else(|| BadDocument {
-            place: arn.to_string(),
-            why: "it has no default version".to_owned(),
-        })?;
-        let policy = compile(PolicyKind::Identity, &version.document, || arn.to_string())?;
-        Ok(HeldPolicy {
-            policy: NamedPolicy {
-                name: arn.clone(),
-                policy: Arc::new(policy),
-            },
-            arn,
-            record,
-        })
-    }
-
-    fn provider(&self, record: ProviderRecord) -> HeldProvider {
-        let arn = self.arn(record.account, "oidc-provider", "/", &record.url);
-        HeldProvider { arn, record }
-    }
-}
-
-fn path_name(path: &str, name: &str) -> Arc<str> {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    format!("{path}{name}").into()
-}
-
-/// Compiles a document of a record.
-pub(crate) fn compile(
-    kind: PolicyKind,
-    document: &str,
-    place: impl FnOnce() -> String,
-) -> Result<Policy, BadDocument> {
-    Policy::compile(kind, document).map_err(|error| BadDocument {
-        place: place(),
-        why: error.to_string(),
-    })
-}
-
-/// The inline policies that an entity had before.
-struct Before<'a> {
-    arn: &'a Arc<str>,
-    policies: &'a PolicySet,
-    compiled: &'a Arc<[NamedPolicy]>,
-}
-
-/// The inline policies of an entity; those that did not change stay compiled.
-fn inline(
-    arn: &Arc<str>,
-    set: &PolicySet,
-    before: Option<Before<'_>>,
-) -> Result<Arc<[NamedPolicy]>, BadDocument> {
-    let same = |before: &Before<'_>| before.arn == arn && before.policies.inline == set.inline;
-    if let Some(before) = before.filter(same) {
-        return Ok(before.compiled.clone());
-    }
-    let one = |policy: &InlinePolicy| {
-        let name: Arc<str> = format!("{arn}#{}", policy.name).into();
-        let compiled = compile(PolicyKind::Identity, &policy.document, || name.to_string())?;
-        Ok(NamedPolicy {
-            name,
-            policy: Arc::new(compiled),
-        })
-    };
-    set.inline.iter().map(one).collect()
 }

@@ -2,6 +2,7 @@
 
 mod edit;
 mod held;
+mod read;
 mod stand;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,8 +16,8 @@ use keystead_types::AccountId;
 use crate::Standing;
 use crate::aws_managed::{DENY_ALL, aws_managed};
 
-pub(crate) use edit::compile;
 pub use held::{BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser};
+pub(crate) use read::compile;
 
 /// By name in lower case.
 type ByName<T> = BTreeMap<Box<str>, Arc<T>>;
