@@ -96,11 +96,6 @@ impl Service {
         &self.parts.sts
     }
 
-    /// The audit trail.
-    pub(crate) fn trail(&self) -> &Trail {
-        &self.parts.trail
-    }
-
     /// Begins the audit entry of an operation.
     pub(crate) fn begin(
         &self,

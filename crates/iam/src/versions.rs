@@ -185,13 +185,13 @@ impl Operation for api::SetDefaultPolicyVersion {
 }
 
 /// Who has a policy, in the order groups, roles, users.
-enum User<'a> {
+enum UsedBy<'a> {
     Group(&'a str, &'a str),
     Role(&'a str, &'a str),
     User(&'a str, &'a str),
 }
 
-impl User<'_> {
+impl UsedBy<'_> {
     /// Unique in the account, so that pages can go on after it.
     fn place(&self) -> String {
         match self {
@@ -210,7 +210,7 @@ struct Wanted<'a> {
     boundary: bool,
 }
 
-fn users<'a>(account: &'a Account, wanted: &Wanted<'_>, kind: Option<&str>) -> Vec<User<'a>> {
+fn users<'a>(account: &'a Account, wanted: &Wanted<'_>, kind: Option<&str>) -> Vec<UsedBy<'a>> {
     let uses = |attached: &[String], boundary: Option<&str>, path: &str| {
         let attached = wanted.attached && attached.iter().any(|arn| arn == wanted.arn);
         let boundary = wanted.boundary && boundary == Some(wanted.arn);
@@ -221,7 +221,7 @@ fn users<'a>(account: &'a Account, wanted: &Wanted<'_>, kind: Option<&str>) -> V
     if asked("Group") {
         let groups = account.groups().map(|held| &held.record);
         let groups = groups.filter(|group| uses(&group.policies.attached, None, &group.path));
-        all.extend(groups.map(|group| User::Group(&group.name, &group.unique_id)));
+        all.extend(groups.map(|group| UsedBy::Group(&group.name, &group.unique_id)));
     }
     if asked("Role") {
         let roles = account.roles().map(|held| &held.record);
@@ -232,7 +232,7 @@ fn users<'a>(account: &'a Account, wanted: &Wanted<'_>, kind: Option<&str>) -> V
                 &role.path,
             )
         });
-        all.extend(roles.map(|role| User::Role(&role.name, &role.unique_id)));
+        all.extend(roles.map(|role| UsedBy::Role(&role.name, &role.unique_id)));
     }
     if asked("User") {
         let users = account.users().map(|held| &held.record);
@@ -243,7 +243,7 @@ fn users<'a>(account: &'a Account, wanted: &Wanted<'_>, kind: Option<&str>) -> V
                 &user.path,
             )
         });
-        all.extend(users.map(|user| User::User(&user.name, &user.unique_id)));
+        all.extend(users.map(|user| UsedBy::User(&user.name, &user.unique_id)));
     }
     all
 }
@@ -289,7 +289,7 @@ impl Operation for api::ListEntitiesForPolicy {
         };
         for (_, user) in page.items {
             match user {
-                User::Group(name, id) => {
+                UsedBy::Group(name, id) => {
                     answer
                         .policy_groups
                         .get_or_insert_default()
@@ -298,7 +298,7 @@ impl Operation for api::ListEntitiesForPolicy {
                             group_id: Some(id.to_owned()),
                         });
                 }
-                User::Role(name, id) => {
+                UsedBy::Role(name, id) => {
                     answer
                         .policy_roles
                         .get_or_insert_default()
@@ -307,7 +307,7 @@ impl Operation for api::ListEntitiesForPolicy {
                             role_id: Some(id.to_owned()),
                         });
                 }
-                User::User(name, id) => {
+                UsedBy::User(name, id) => {
                     answer
                         .policy_users
                         .get_or_insert_default()

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use keystead_api::query::Form;
 use keystead_audit::{Audited, Entry, Requester};
-use keystead_identity::{Bearer, Draft, NewAccessKey};
-use keystead_store::Change;
+use keystead_identity::{Bearer, DirectoryError, Draft, NewAccessKey};
+use keystead_store::{Change, StoreError};
 use keystead_types::{Fault, FaultKind};
+use keystead_wall::WallError;
 
 use crate::authorize;
 use crate::call::{Call, State};
@@ -72,7 +73,7 @@ impl<'a> Asker<'a> {
             self.allow::<O>(&world, input, entry)?;
             let account = self.bearer.caller.account;
             let made = self.service.directory().new_access_key(account).await;
-            Some(made.map_err(Fault::internal)?)
+            Some(made.map_err(unchanged)?)
         } else {
             None
         };
@@ -159,6 +160,23 @@ async fn commit(
             }
             audited
         }
-        Err(error) => settled.revise(Fault::internal(error)).publish().await,
+        Err(error) => settled.revise(unchanged(error)).publish().await,
+    }
+}
+
+/// The wire error for a change that did not come about, or of which nobody knows.
+fn unchanged(error: DirectoryError) -> Fault {
+    match error {
+        // Source of the text: IAM model, ConcurrentModificationException.
+        DirectoryError::Store(StoreError::Conflict) => Fault::new(
+            FaultKind::ConcurrentModification,
+            "The request was rejected because multiple requests to change this object were \
+             submitted simultaneously. Wait a few minutes and submit your request again.",
+        )
+        .because(StoreError::Conflict),
+        DirectoryError::Wall(WallError::Overloaded) => {
+            Fault::new(FaultKind::Throttling, "Rate exceeded").because(WallError::Overloaded)
+        }
+        error => Fault::internal(error),
     }
 }

@@ -488,3 +488,38 @@ async fn what_was_answered_is_in_the_store_with_its_record() {
     let refused = world.refused("CreateUser&UserName=w").await;
     assert_eq!(refused.0, "InternalFailure");
 }
+
+/// Many at once: quotas hold, nothing is lost, and whoever has an answer sees the change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_at_the_same_time() {
+    let world = std::sync::Arc::new(World::new().await);
+    world.ok("CreateUser&UserName=shared").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..8 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            for n in 0..10 {
+                let name = format!("u{task}-{n}");
+                world.ok(&format!("CreateUser&UserName={name}")).await;
+                world.ok(&format!("GetUser&UserName={name}")).await;
+            }
+            let key = world
+                .ask(&world.root(), "CreateAccessKey&UserName=shared")
+                .await;
+            let same = world.ask(&world.root(), "CreateUser&UserName=same").await;
+            (key.is_ok(), same.is_ok())
+        });
+    }
+    let (mut keys, mut same) = (0, 0);
+    while let Some(done) = tasks.join_next().await {
+        let (made_key, made_same) = done.unwrap();
+        keys += usize::from(made_key);
+        same += usize::from(made_same);
+    }
+    assert_eq!((keys, same), (2, 1));
+    let account = keystead_types::AccountId::parse(ACCOUNT).unwrap();
+    let snapshot = world.directory.world();
+    assert_eq!(snapshot.account(account).users().len(), 82);
+    let (stored, _) = world.records.identities_page(None, 1000).await.unwrap();
+    assert_eq!(stored.len(), 82);
+}
