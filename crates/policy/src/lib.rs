@@ -20,7 +20,8 @@
 //! - `NotPrincipal` goes with Deny only, and an entry exempts exactly whom it names directly:
 //!   `…:root` exempts the root user, not the account's users and roles; a role exempts all its
 //!   sessions. (IAM also wants the account, and for a session the role, listed beside the
-//!   exempted principal; here that is allowed and not needed.)
+//!   exempted principal; here that is allowed and not needed. At AWS such a Deny
+//!   reaches everyone who has a permissions boundary, whoever is listed; here the list counts.)
 //! - A user or role among the principals can be bound to its unique id
 //!   ([`Policy::compile_bound`]); then the id decides and not the name.
 //! - Action patterns are compared as whole texts, ASCII letters without case; an unknown action

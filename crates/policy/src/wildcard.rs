@@ -309,11 +309,16 @@ fn find_pieces<'s>(pieces: &[Piece], mut subject: &'s str, values: &[&str]) -> O
     let text = match head {
         [] => return strip_pieces(rest, subject, values),
         [one] => Cow::Borrowed(one.text(values)?),
-        many => Cow::Owned(
-            many.iter()
-                .map(|piece| piece.text(values))
-                .collect::<Option<String>>()?,
-        ),
+        many => {
+            let texts = || many.iter().map(|piece| piece.text(values));
+            let length: usize = texts()
+                .map(|text| text.map(str::len))
+                .sum::<Option<usize>>()?;
+            if length > subject.len() {
+                return None;
+            }
+            Cow::Owned(texts().collect::<Option<String>>()?)
+        }
     };
     loop {
         let at = memmem::find(subject.as_bytes(), text.as_bytes())?;
