@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::request::Parts;
 use keystead_audit::Rejection;
+use keystead_iam::{CertificateCredentials, CertificateSession};
 use keystead_types::{AccountId, Fault, FaultKind, Region, RequestId, Timestamp};
 use rustls::pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -76,40 +77,6 @@ pub struct CertificateSessions {
     pub region: Region,
 }
 
-// INTERIM-BEGIN
-#[allow(dead_code, missing_docs, reason = "interim")]
-struct CertificateSession {
-    request_id: RequestId,
-    origin: keystead_identity::Origin,
-    tls: Option<keystead_audit::Tls>,
-    region: Region,
-    role_arn: String,
-    trust_anchor_arn: String,
-    source_account: AccountId,
-    session_name: String,
-    source_identity: Option<String>,
-    principal_tags: Vec<(String, String)>,
-    duration_seconds: u32,
-    encode: fn(&CertificateCredentials) -> Vec<u8>,
-}
-#[allow(dead_code, missing_docs, reason = "interim")]
-struct CertificateCredentials {
-    role_arn: String,
-    assumed_role_arn: String,
-    assumed_role_id: String,
-    source_identity: Option<String>,
-    access_key_id: String,
-    secret: keystead_types::Plaintext,
-    token: String,
-    expiration: Timestamp,
-}
-async fn create(_: CertificateSession) -> keystead_audit::Audited<Vec<u8>> {
-    let text = "Keystead does not offer CreateSession yet.";
-    let fault = Fault::new(FaultKind::UnsupportedOperation, text);
-    keystead_audit::Audited::rejected(Rejection::UnknownOperation, fault)
-}
-// INTERIM-END
-
 /// The request's body, of which any part may stand in the query string too.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -134,7 +101,8 @@ pub(crate) async fn begin(
             return Answer::http(status, rejection, fault).spoken(Protocol::Sessions);
         }
     };
-    Answer::from(create(request).await).spoken(Protocol::Sessions)
+    let created = service.parts().iam.create_session_for_certificate(request);
+    Answer::from(created.await).spoken(Protocol::Sessions)
 }
 
 type Refused = (Rejection, StatusCode, Fault);

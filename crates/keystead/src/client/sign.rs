@@ -163,9 +163,9 @@ mod tests {
             path: "/",
             query: None,
             headers: &headers,
-            body: &body,
+            body: body.as_slice().into(),
         };
-        let settings = Settings::new(&["iam"], |_| true).unwrap();
+        let settings = Settings::new(&["iam"], |_, _| true).unwrap();
         Verifier::new(settings)
             .verify(&request, now, &known)
             .is_ok()

@@ -55,11 +55,11 @@ impl Service {
                 .map_err(|error| format!("account {account} of service {principal}: {error}"))
         });
         let accounts = named.collect::<Result<Vec<_>, _>>()?;
-        let &[account] = accounts.as_slice() else {
-            return Err(format!(
-                "service {principal} does not act for exactly one account"
-            ));
-        };
+        let (&account, more_accounts) = accounts.split_first().ok_or_else(|| {
+            format!(
+                "service {principal} acts for no account; name one with account, or several with accounts"
+            )
+        })?;
         let shown = secret_file.display();
         let facts = std::fs::metadata(secret_file)
             .map_err(|error| format!("cannot read the service secret {shown}: {error}"))?;
@@ -88,7 +88,7 @@ impl Service {
             },
             principal: principal.as_str().into(),
             account,
-            more_accounts: Vec::new(),
+            more_accounts: more_accounts.to_vec(),
         })
     }
 }
@@ -122,7 +122,8 @@ mod tests {
         mode(0o600);
         let credential = service(principal, account, id).credential().unwrap();
         assert_eq!(credential.key.secret.len(), 32);
-        assert_eq!(credential.accounts.len(), 2);
+        assert_eq!(credential.account.as_str(), account);
+        assert_eq!(credential.more_accounts.len(), 1);
         let nobody = Service {
             account: None,
             accounts: Vec::new(),
