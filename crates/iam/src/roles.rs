@@ -1,6 +1,8 @@
 //! Roles.
 
 use keystead_api::iam::{self as api, model};
+use keystead_identity::{Holder, UniqueKind, new_unique_id};
+use keystead_policy::with_unique_ids;
 use keystead_store::IdentityKind;
 use keystead_store::records::{IdentityRecord, PolicySet, RoleRecord};
 use keystead_types::Fault;
@@ -17,14 +19,35 @@ use crate::refusals::{self, Entity};
 use crate::scene::Scene;
 use crate::tags;
 use crate::trust;
-use keystead_identity::{UniqueKind, new_unique_id};
+
+/// The trust policy with the users and roles in it as they are now: by the ARN that they have, or
+/// by their unique id once they are gone.
+/// Source: IAM User Guide, "AWS JSON policy elements: Principal".
+fn shown_trust(scene: &Scene<'_>, role: &RoleRecord) -> String {
+    let mut changed: Vec<(String, String)> = Vec::new();
+    for (arn, id) in &role.trusted_ids {
+        let now = match scene.world.holder(id) {
+            Some(Holder::User(_, held)) => held.arn.to_string(),
+            Some(Holder::Role(_, held)) => held.arn.to_string(),
+            None => id.clone(),
+        };
+        if now != *arn {
+            changed.push((arn.clone(), now));
+        }
+    }
+    if changed.is_empty() {
+        return role.trust.clone();
+    }
+    let changed: Vec<&(String, String)> = changed.iter().collect();
+    with_unique_ids(&role.trust, &changed)
+}
 
 /// A role as answers show it. Lists leave out boundary and tags.
 fn shown(scene: &Scene<'_>, role: &RoleRecord, whole: bool) -> model::Role {
     let boundary = role.boundary.as_deref().filter(|_| whole);
     model::Role {
         arn: scene.entity_arn(Entity::Role, &role.path, &role.name),
-        assume_role_policy_document: Some(documents::encoded(&role.trust)),
+        assume_role_policy_document: Some(documents::encoded(&shown_trust(scene, role))),
         create_date: role.created,
         description: role.description.clone(),
         max_session_duration: Some(role.max_session_seconds),

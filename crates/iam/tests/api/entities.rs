@@ -301,8 +301,19 @@ async fn a_role_trusts_only_who_exists_and_is_bound_to_it() {
             .clone()
     };
     assert_eq!(bound(&world), [(alice.to_owned(), id.clone())]);
-    world.ok("DeleteUser&UserName=alice").await;
+    let shown = async |world: &World| {
+        let xml = world.ok("GetRole&RoleName=r").await;
+        let open = "<AssumeRolePolicyDocument>";
+        between(&xml, open, "</AssumeRolePolicyDocument>").to_owned()
+    };
+    world
+        .ok("UpdateUser&UserName=alice&NewUserName=alicia")
+        .await;
+    let renamed = "arn:aws:iam::111122223333:user/alicia";
+    assert_eq!(shown(&world).await, trusting(renamed));
+    world.ok("DeleteUser&UserName=alicia").await;
     world.ok("CreateUser&UserName=alice").await;
+    assert_eq!(shown(&world).await, trusting(&id));
     assert_eq!(bound(&world), [(alice.to_owned(), id)]);
     let update = format!(
         "UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}",
