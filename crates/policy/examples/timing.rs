@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "hostile patterns on 8 KiB",
             hostile_policy(),
             &long,
-            Duration::from_millis(50),
+            Duration::from_millis(20),
             1,
         ),
     ] {

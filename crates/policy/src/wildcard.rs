@@ -54,8 +54,16 @@ enum Form {
 struct Parts {
     first: Part,
     /// None of them empty.
-    between: Box<[Part]>,
+    between: Box<[Between]>,
     last: Part,
+}
+
+/// A part between two stars.
+#[derive(Debug, Clone)]
+struct Between {
+    part: Part,
+    /// For the text that is looked for, when the pattern itself tells it.
+    finder: Option<memmem::Finder<'static>>,
 }
 
 /// A stretch of pattern without `*`.
@@ -120,7 +128,8 @@ impl Wildcard {
                 _ => Form::Fixed(last),
             },
             Some(first) => {
-                let between: Box<[Part]> = parts.filter(|part| !part.is_empty()).collect();
+                let parts = parts.filter(|part| !part.is_empty());
+                let between: Box<[Between]> = parts.map(Between::new).collect();
                 match (&*first.pieces, between.is_empty() && last.is_empty()) {
                     ([], true) => Form::Any,
                     ([Piece::Literal(text)], true) => Form::Prefix(text.clone()),
@@ -285,49 +294,67 @@ impl Part {
             }
         }
     }
+}
+
+impl Between {
+    fn new(part: Part) -> Self {
+        let finder = match &*part.pieces {
+            [Piece::Literal(text)]
+            | [Piece::Literal(text), Piece::Skip(_), ..]
+            | [Piece::Skip(_), Piece::Literal(text)]
+            | [Piece::Skip(_), Piece::Literal(text), Piece::Skip(_), ..] => {
+                Some(memmem::Finder::new(text.as_bytes()).into_owned())
+            }
+            _ => None,
+        };
+        Self { part, finder }
+    }
 
     /// What is left of the subject after the leftmost place of this part.
     fn skip_past<'s>(&self, subject: &'s str, values: &[&str]) -> Option<&'s str> {
-        match &*self.pieces {
-            [] => Some(subject),
-            // Leading `?` only move the place from which the rest may start.
-            [Piece::Skip(count), rest @ ..] => {
-                find_pieces(rest, skip_chars(subject, *count)?, values)
-            }
-            pieces => find_pieces(pieces, subject, values),
+        // Leading `?` only move the place from which the rest may start.
+        let (pieces, subject) = match &*self.part.pieces {
+            [Piece::Skip(count), rest @ ..] => (rest, skip_chars(subject, *count)?),
+            pieces => (pieces, subject),
+        };
+        let is_skip = |piece: &Piece| matches!(piece, Piece::Skip(_));
+        let end = pieces.iter().position(is_skip).unwrap_or(pieces.len());
+        let (head, rest) = pieces.split_at_checked(end)?;
+        if head.is_empty() {
+            return strip_pieces(rest, subject, values);
         }
+        if let Some(finder) = &self.finder {
+            return find(finder, rest, subject, values);
+        }
+        // Neighbouring texts are searched for as one, which keeps the search linear. Only variables
+        // between two stars make a new text of it.
+        let texts = || head.iter().map(|piece| piece.text(values));
+        let lengths = texts().map(|text| text.map(str::len));
+        if lengths.sum::<Option<usize>>()? > subject.len() {
+            return None;
+        }
+        let text = match head {
+            [one] => Cow::Borrowed(one.text(values)?),
+            _ => Cow::Owned(texts().collect::<Option<String>>()?),
+        };
+        find(&memmem::Finder::new(text.as_bytes()), rest, subject, values)
     }
 }
 
-/// The leftmost place of the pieces, the first of which is no `?`; gives what follows it.
-fn find_pieces<'s>(pieces: &[Piece], mut subject: &'s str, values: &[&str]) -> Option<&'s str> {
-    let is_skip = |piece: &Piece| matches!(piece, Piece::Skip(_));
-    let end = pieces.iter().position(is_skip).unwrap_or(pieces.len());
-    let (head, rest) = pieces.split_at_checked(end)?;
-    // Neighbouring texts are searched for as one, which keeps the search linear. Only variables
-    // between two stars beside other text make a new text of it.
-    let text = match head {
-        [] => return strip_pieces(rest, subject, values),
-        [one] => Cow::Borrowed(one.text(values)?),
-        many => {
-            let texts = || many.iter().map(|piece| piece.text(values));
-            let length: usize = texts()
-                .map(|text| text.map(str::len))
-                .sum::<Option<usize>>()?;
-            if length > subject.len() {
-                return None;
-            }
-            Cow::Owned(texts().collect::<Option<String>>()?)
-        }
-    };
+/// The leftmost place of a text that `rest` goes on from; gives what follows both.
+fn find<'s>(
+    text: &memmem::Finder<'_>,
+    rest: &[Piece],
+    mut subject: &'s str,
+    values: &[&str],
+) -> Option<&'s str> {
     loop {
-        let at = memmem::find(subject.as_bytes(), text.as_bytes())?;
-        let (_, from) = subject.split_at_checked(at)?;
-        let found = from.strip_prefix(&*text)?;
+        let at = text.find(subject.as_bytes())?;
+        let found = subject.get(at.checked_add(text.needle().len())?..)?;
         if let Some(after) = strip_pieces(rest, found, values) {
             return Some(after);
         }
-        subject = skip_chars(from, 1)?;
+        subject = skip_chars(subject.get(at..)?, 1)?;
     }
 }
 
