@@ -8,7 +8,7 @@
 )]
 
 use keystead_policy::limits::QUESTION_GROUPS_PER_POLICY_MAX;
-use keystead_policy::{Policy, PolicyErrorKind, PolicyKind};
+use keystead_policy::{Partition, Policy, PolicyErrorKind, PolicyKind};
 use serde_json::{Value, json};
 
 /// An identity policy that denies everything under a condition.
@@ -39,4 +39,12 @@ fn groups_of_question_marks_count_in_conditions_too() {
         let why = Policy::compile(PolicyKind::Identity, &refused).unwrap_err();
         assert_eq!(why.kind(), PolicyErrorKind::TooMany);
     }
+}
+
+#[test]
+fn a_partition_prints_its_name() {
+    for name in ["aws", "aws-cn", "aws-us-gov"] {
+        assert_eq!(Partition::parse(name).unwrap().to_string(), name);
+    }
+    assert!(Partition::parse("aws-nowhere").is_none());
 }
