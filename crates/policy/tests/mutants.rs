@@ -9,6 +9,7 @@
 
 use keystead_policy::limits::QUESTION_GROUPS_PER_POLICY_MAX;
 use keystead_policy::{Partition, Policy, PolicyErrorKind, PolicyKind};
+use keystead_types::AccountId;
 use serde_json::{Value, json};
 
 /// An identity policy that denies everything under a condition.
@@ -47,4 +48,29 @@ fn a_partition_prints_its_name() {
         assert_eq!(Partition::parse(name).unwrap().to_string(), name);
     }
     assert!(Partition::parse("aws-nowhere").is_none());
+}
+
+#[test]
+fn a_named_principal_tells_its_account() {
+    let document = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*",
+        "Principal": {
+            "AWS": [
+                "*",
+                "111122223333",
+                "arn:aws:iam::111122223333:user/alice",
+                "arn:aws:iam::444455556666:role/worker",
+                "arn:aws:sts::444455556666:assumed-role/worker/one",
+                "arn:aws:sts::111122223333:federated-user/alice",
+            ],
+            "Service": "s3.amazonaws.com",
+        },
+    }});
+    let policy = Policy::compile(PolicyKind::Key, &document.to_string()).unwrap();
+    let accounts: Vec<Option<AccountId>> = policy
+        .named_principals()
+        .map(|(_, principal)| principal.account())
+        .collect();
+    let ours = AccountId::parse("111122223333").ok();
+    let other = AccountId::parse("444455556666").ok();
+    assert_eq!(accounts, [None, ours, ours, other, other, ours, None]);
 }

@@ -247,8 +247,19 @@ fn statement(
     Value::Object(statement)
 }
 
-/// One value as such or in a list.
-pub(crate) fn one_or_many(dice: &mut Dice, mut values: Vec<Value>) -> Value {
+/// One value as such or in a list; seldom in a long one, among values that nothing has.
+pub(crate) fn one_or_many(
+    dice: &mut Dice,
+    mut values: Vec<Value>,
+    filler: impl Fn(usize) -> String,
+) -> Value {
+    if dice.chance(3) {
+        let count = 5 + dice.below(60);
+        values.extend((0..count).map(|number| filler(number * 7 % 100).into()));
+        let by = dice.below(values.len());
+        values.rotate_left(by);
+        return Value::Array(values);
+    }
     if values.len() == 1 && dice.chance(60) {
         values.remove(0)
     } else {
@@ -272,7 +283,8 @@ fn actions(dice: &mut Dice, kind: PolicyKind, area: Area, not: bool, target: &Qu
         .into()
     };
     let values = (0..count).map(|_| action(dice)).collect();
-    one_or_many(dice, values)
+    let service = target.action.split(':').next().unwrap();
+    one_or_many(dice, values, |number| format!("{service}:Filler{number}"))
 }
 
 fn resources(dice: &mut Dice, not: bool, target: &Question) -> Value {
@@ -286,7 +298,8 @@ fn resources(dice: &mut Dice, not: bool, target: &Question) -> Value {
         }
     };
     let values = (0..count).map(|_| resource(dice)).collect();
-    one_or_many(dice, values)
+    let own = &target.resource;
+    one_or_many(dice, values, |number| format!("{own}-{number:02}"))
 }
 
 fn principals(dice: &mut Dice, providers: usize, target: &Question) -> Value {
@@ -306,7 +319,11 @@ fn principals(dice: &mut Dice, providers: usize, target: &Question) -> Value {
     let mut map = Map::new();
     for (name, values) in [("AWS", aws), ("Service", services), ("Federated", others)] {
         if !values.is_empty() {
-            map.insert(name.to_owned(), one_or_many(dice, values));
+            let filler = |number| match name {
+                "AWS" => format!("arn:aws:iam::111122223333:user/filler{number}"),
+                _ => format!("filler{number}.amazonaws.com"),
+            };
+            map.insert(name.to_owned(), one_or_many(dice, values, filler));
         }
     }
     Value::Object(map)

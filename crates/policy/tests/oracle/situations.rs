@@ -80,7 +80,15 @@ fn clause(dice: &mut Dice, policy: PolicyKind, target: &Question) -> (String, St
     let values = (0..count)
         .map(|_| value(dice, base, name, kind, target))
         .collect();
-    let values = one_or_many(dice, values);
+    let values = one_or_many(dice, values, |number| match base {
+        _ if base.starts_with("String") => format!("f{number}"),
+        _ if base.starts_with("Arn") => format!("arn:aws:s3:::f{number}"),
+        _ if base.starts_with("Numeric") => format!("1{number:03}"),
+        _ if base.starts_with("Date") => format!("20{number:02}-07-01"),
+        "Bool" => "true".to_owned(),
+        "BinaryEquals" => "YWJj".to_owned(),
+        _ => format!("172.16.{number}.0/24"),
+    });
     (format!("{set}{base}{suffix}"), key, values)
 }
 
