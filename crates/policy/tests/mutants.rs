@@ -13,7 +13,7 @@ use keystead_types::AccountId;
 use serde_json::{Value, json};
 
 /// An identity policy that denies everything under a condition.
-fn under(condition: Value) -> String {
+fn under(condition: &Value) -> String {
     json!({"Version": "2012-10-17", "Statement": {
         "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition,
     }})
@@ -26,10 +26,10 @@ fn groups_of_question_marks_count_in_conditions_too() {
     let costly = format!("?*{}*?", "a?".repeat(GROUPS));
     let fit = QUESTION_GROUPS_PER_POLICY_MAX / GROUPS;
     let likes =
-        |count: usize| under(json!({"StringLike": {"aws:UserAgent": vec![&costly; count]}}));
+        |count: usize| under(&json!({"StringLike": {"aws:UserAgent": vec![&costly; count]}}));
     let arn = format!("arn:aws:s3:::{costly}");
-    let arns = |count: usize| under(json!({"ArnLike": {"aws:SourceArn": vec![&arn; count]}}));
-    let both = under(json!({
+    let arns = |count: usize| under(&json!({"ArnLike": {"aws:SourceArn": vec![&arn; count]}}));
+    let both = under(&json!({
         "StringLike": {"aws:UserAgent": vec![&costly; fit - 1]},
         "ArnLike": {"aws:SourceArn": [&arn, &arn]},
     }));
