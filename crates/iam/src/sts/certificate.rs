@@ -145,6 +145,7 @@ impl Service {
             brought: Brought {
                 session_name: Some(&request.session_name),
                 source_identity: request.source_identity.as_deref(),
+                principal_tags: &tags.brought,
                 ..Brought::default()
             },
         };

@@ -20,6 +20,8 @@ pub(crate) struct Brought<'a> {
     pub(crate) claims: &'a [(Box<str>, Box<str>)],
     /// `aws:FederatedProvider` of a web identity: the provider's ARN or issuer.
     pub(crate) provider: Option<&'a str>,
+    /// `aws:PrincipalTag/…` of a certificate's subject, before it has a session.
+    pub(crate) principal_tags: &'a [(Box<str>, Box<str>)],
 }
 
 /// What is known of a request to STS.
@@ -51,6 +53,7 @@ impl Context for StsContext<'_> {
             transitive,
             claims,
             provider,
+            principal_tags,
         } = self.brought;
         let text = match key.known() {
             Some(KnownKey::StsExternalId) => external_id,
@@ -62,6 +65,9 @@ impl Context for StsContext<'_> {
                 return Presence::Multi;
             }
             Some(KnownKey::FederatedProvider) if provider.is_some() => provider,
+            Some(KnownKey::PrincipalTag) if !principal_tags.is_empty() => {
+                tagged(principal_tags, key.tail())
+            }
             None if !claims.is_empty() => return claimed(claims, key.name(), each),
             known => {
                 return match (&self.global, known) {
@@ -96,11 +102,7 @@ impl Bare<'_> {
                 let found = tags.find(|(own, _)| own.eq_ignore_ascii_case(tail));
                 found.map(|(_, value)| Value::Text(value))
             }
-            KnownKey::RequestTag => {
-                let mut tags = self.request_tags.iter();
-                let found = tags.find(|(own, _)| own.eq_ignore_ascii_case(tail));
-                found.map(|(_, value)| Value::Text(value))
-            }
+            KnownKey::RequestTag => tagged(self.request_tags, tail).map(Value::Text),
             KnownKey::TagKeys if !self.request_tags.is_empty() => {
                 let tags = self.request_tags.iter();
                 tags.for_each(|(key, _)| each(Value::Text(key)));
@@ -110,6 +112,12 @@ impl Bare<'_> {
         };
         single(value, each)
     }
+}
+
+fn tagged<'t>(tags: &'t [(Box<str>, Box<str>)], key: &str) -> Option<&'t str> {
+    let mut tags = tags.iter();
+    let found = tags.find(|(own, _)| own.eq_ignore_ascii_case(key));
+    found.map(|(_, value)| &**value)
 }
 
 fn single(value: Option<Value<'_>>, each: &mut dyn FnMut(Value<'_>)) -> Presence {
