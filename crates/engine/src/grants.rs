@@ -5,6 +5,7 @@
 
 mod constraints;
 mod grantee;
+mod list;
 mod memory;
 
 use keystead_policy::Named;
@@ -61,7 +62,7 @@ pub(crate) async fn applicable(
                 site.grants().keep(&of_key, candidate, held)
             }
         };
-        if let Some(found) = held.iter().find(|held| held.allows(ask)) {
+        if let Some(found) = held.allowing(ask) {
             return Ok(Some(GrantMatch {
                 named,
                 grant_id: found.grant_id,

@@ -17,8 +17,8 @@ pub(super) struct Held {
 }
 
 /// A set of operations, as bits.
-#[derive(Clone, Copy)]
-struct Operations(u32);
+#[derive(Clone, Copy, Default)]
+pub(super) struct Operations(u32);
 
 impl Operations {
     fn of(list: &[GrantOperation]) -> Self {
@@ -29,7 +29,12 @@ impl Operations {
         1 << (operation.code() % 32)
     }
 
-    fn contains(self, operation: GrantOperation) -> bool {
+    /// Those of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) fn contains(self, operation: GrantOperation) -> bool {
         self.0 & Self::bit(operation) != 0
     }
 }
@@ -43,9 +48,12 @@ impl Held {
         }
     }
 
-    /// Grants without constraints are looked at first.
-    pub(super) fn is_constrained(&self) -> bool {
-        self.constraints.is_some()
+    pub(super) fn operations(&self) -> Operations {
+        self.operations
+    }
+
+    pub(super) fn constraints(&self) -> Option<&GrantConstraints> {
+        self.constraints.as_deref()
     }
 
     /// Whether the grant allows what is asked.
@@ -91,12 +99,7 @@ fn met(constraints: &GrantConstraints, ask: &GrantAsk<'_>) -> bool {
         source_arn,
     } = constraints;
     let operation = ask.operation;
-    // No encryption context comes with these; CreateGrant's is the one of the grant that is made.
-    let without_context = matches!(
-        operation,
-        GrantOperation::DescribeKey | GrantOperation::RetireGrant | GrantOperation::CreateGrant
-    );
-    let context = without_context
+    let context = needs_no_context(operation)
         || (subset
             .as_deref()
             .is_none_or(|pairs| holds(ask.context, pairs))
@@ -108,6 +111,14 @@ fn met(constraints: &GrantConstraints, ask: &GrantAsk<'_>) -> bool {
             .as_deref()
             .is_none_or(|source| ask.source_arn == Some(source));
     context && source
+}
+
+/// No encryption context comes with these; CreateGrant's is the one of the grant that is made.
+pub(super) fn needs_no_context(operation: GrantOperation) -> bool {
+    matches!(
+        operation,
+        GrantOperation::DescribeKey | GrantOperation::RetireGrant | GrantOperation::CreateGrant
+    )
 }
 
 fn alike((key, value): (&str, &str), (other_key, other): (&str, &str)) -> bool {

@@ -129,10 +129,13 @@ pub(crate) fn bind(
     let GrantParty::Principal(arn) = party else {
         return Ok(None);
     };
-    let found = asked(arn).map(|principal| identities.find(&principal));
-    match found {
-        Some(Known::Exists(id)) => Ok(id.map(|id| id.to_string())),
-        Some(Known::Unknown) | None => Err(no_principal(arn)),
+    let principal = asked(arn).ok_or_else(|| no_principal(arn))?;
+    // One session is named by its name, not by the unique id that all sessions of its role share.
+    let one_session =
+        matches!(&principal, Principal::RoleSession { session, .. } if !session.is_empty());
+    match identities.find(&principal) {
+        Known::Exists(id) => Ok(id.filter(|_| !one_session).map(|id| id.to_string())),
+        Known::Unknown => Err(no_principal(arn)),
     }
 }
 

@@ -10,8 +10,10 @@ use foldhash::quality::RandomState;
 use keystead_store::Records;
 use keystead_types::{AccountId, Fault, KeyId};
 
+use super::GrantAsk;
 use super::constraints::Held;
 use super::grantee::Candidate;
+use super::list::List;
 use crate::cache::Cache;
 use crate::limits::{
     CACHED_ENTRIES, CACHED_GRANT_COUNTS, CACHED_GRANTEES_PER_KEY, CACHED_GRANTS,
@@ -46,14 +48,15 @@ impl OfKey {
 
 /// The grants of one key to one grantee; none, if it has none.
 pub(super) struct Grants {
-    list: Box<[Held]>,
+    list: List,
     /// Where the list is counted.
     counted: Option<Arc<AtomicUsize>>,
 }
 
 impl Grants {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
-        self.list.iter()
+    /// A grant that allows what is asked.
+    pub(super) fn allowing(&self, ask: &GrantAsk<'_>) -> Option<&Held> {
+        self.list.allowing(ask)
     }
 
     fn weight(&self) -> usize {
@@ -115,11 +118,10 @@ impl GrantMemory {
         &self,
         of_key: &OfKey,
         candidate: Candidate,
-        mut list: Vec<Held>,
+        list: Vec<Held>,
     ) -> Arc<Grants> {
-        list.sort_by_key(Held::is_constrained);
         let mut grants = Grants {
-            list: list.into(),
+            list: List::new(list),
             counted: None,
         };
         let weight = grants.weight();
