@@ -5,7 +5,7 @@
 //! Wording of refusals: IAM User Guide, "Troubleshoot access denied error messages".
 
 use keystead_audit::Entry;
-use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
+use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Pairs, Standing};
 use keystead_policy::{Basis, Case, Decision, Denial, Explanation, decide, explain};
 use keystead_types::{Fault, FaultKind};
 use serde_json::json;
@@ -74,8 +74,8 @@ impl Asker<'_> {
                 resource_account: Some(account),
                 resource_membership: Some(self.membership),
                 source_membership: None,
-                resource_tags: Some(&ask.resource_tags),
-                request_tags: Some(&ask.request_tags),
+                resource_tags: pairs(&ask.resource_tags),
+                request_tags: pairs(&ask.request_tags),
                 tag_keys: ask.tag_keys.as_ref().map(|keys| keys as _),
             },
             ask,
@@ -124,6 +124,11 @@ impl Asker<'_> {
             }
         }
     }
+}
+
+/// No tags at all are no key of a condition.
+fn pairs(tags: &Vec<(Box<str>, Box<str>)>) -> Option<&dyn Pairs> {
+    (!tags.is_empty()).then_some(tags)
 }
 
 /// Why, for the audit record of an allowed request: few bytes.

@@ -55,3 +55,9 @@ pub(crate) const AUDITED_EXPLANATION_BYTES: usize = 12 * 1024;
 /// Room for the statements of an explanation that is sealed into a header, bytes. Ours: sealed and
 /// in base64 it stays below 4 KiB.
 pub(crate) const SEALED_EXPLANATION_BYTES: usize = 2 * 1024;
+/// All policies of a simulation together, bytes. Ours: so that the largest page takes well below
+/// a second.
+pub const SIMULATED_DOCUMENT_BYTES: usize = 128 * 1024;
+/// Services that ListPoliciesGrantingServiceAccess is asked about at once. Source: IAM API
+/// reference, the operation.
+pub const SERVICE_NAMESPACES: usize = 200;

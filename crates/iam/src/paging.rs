@@ -99,7 +99,9 @@ fn open(marker: &str) -> Result<String, Fault> {
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect();
-    let whole = marker.len().is_multiple_of(2);
+    // A number may have a sign for `from_str_radix`, a marker may not.
+    let digit = |byte: u8| byte.is_ascii_hexdigit();
+    let whole = marker.len().is_multiple_of(2) && marker.bytes().all(digit);
     let text = digits
         .filter(|_| whole)
         .and_then(|bytes| String::from_utf8(bytes).ok());
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn invented_markers_are_refused() {
-        for marker in ["x", "zz", "c3", "é"] {
+        for marker in ["x", "zz", "c3", "é", "+1"] {
             let paging = Paging {
                 marker: Some(marker),
                 max_items: None,

@@ -8,7 +8,7 @@ use keystead_types::{Fault, Principal};
 use crate::asks::Asks;
 use crate::call::Call;
 use crate::operation::Operation;
-use crate::paging::{self, Paging};
+use crate::paging::Paging;
 use crate::refusals::{self, Entity};
 use crate::scene::Scene;
 use crate::simulation::entries::Entries;
@@ -173,12 +173,12 @@ impl Operation for api::SimulatePrincipalPolicy {
             entries: Entries::new(input.context_entries.as_deref().unwrap_or_default(), facts)?,
             principal: subject.principal,
         };
-        let results = trial.run(&input.action_names, input.resource_arns.as_deref())?;
         let paging = Paging {
             marker: input.marker.as_deref(),
             max_items: input.max_items,
         };
-        let page = paging::by_place(results, paging)?;
+        let resources = input.resource_arns.as_deref();
+        let page = trial.run(&input.action_names, resources, paging)?;
         Ok(api::simulate_principal_policy::Output {
             is_truncated: page.truncated(),
             evaluation_results: Some(page.items),

@@ -12,9 +12,10 @@ use serde_json::Value;
 use crate::asks::Asks;
 use crate::call::Call;
 use crate::holder::Holder;
+use crate::limits::SERVICE_NAMESPACES;
 use crate::operation::Operation;
 use crate::paging::{self, Paging};
-use crate::refusals::Entity;
+use crate::refusals::{self, Entity};
 use crate::scene::Scene;
 use crate::simulation::principal::entity;
 use crate::simulation::{keys::many, sources::Source};
@@ -124,6 +125,11 @@ impl Operation for api::ListPoliciesGrantingServiceAccess {
     fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<Self::Output, Fault> {
         let scene = call.scene();
         let (entity, name) = entity(&scene, &input.arn)?;
+        if input.service_namespaces.len() > SERVICE_NAMESPACES {
+            return Err(refusals::invalid(format!(
+                "ServiceNamespaces takes up to {SERVICE_NAMESPACES} names."
+            )));
+        }
         let holder = Holder::find(&scene, entity, name)?;
         let own = (entity, holder.name());
         let mut policies = listed(&scene, own, holder.policies())?;
@@ -134,21 +140,20 @@ impl Operation for api::ListPoliciesGrantingServiceAccess {
                 policies.extend(listed(&scene, of, &group.record.policies)?);
             }
         }
-        let entries = input.service_namespaces.iter().map(|service| {
+        let paging = Paging {
+            marker: input.marker.as_deref(),
+            max_items: None,
+        };
+        // Documents are read for the services of one page only.
+        let page = paging::by_place(&input.service_namespaces, paging)?.map(|service| {
             let service = service.to_ascii_lowercase();
-            let granting = policies
-                .iter()
-                .filter(|(document, _)| grants(document, &service));
+            let granting = policies.iter();
+            let granting = granting.filter(|(document, _)| grants(document, &service));
             model::ListPoliciesGrantingServiceAccessEntry {
                 policies: Some(granting.map(|(_, shown)| shown.clone()).collect()),
                 service_namespace: Some(service),
             }
         });
-        let paging = Paging {
-            marker: input.marker.as_deref(),
-            max_items: None,
-        };
-        let page = paging::by_place(entries, paging)?;
         Ok(api::list_policies_granting_service_access::Output {
             is_truncated: page.truncated(),
             policies_granting_service_access: page.items,

@@ -9,7 +9,8 @@ use keystead_policy::{
 };
 use keystead_types::{AccountId, Fault, Principal};
 
-use crate::limits::SIMULATED_PAIRS;
+use crate::limits::{SIMULATED_DOCUMENT_BYTES, SIMULATED_PAIRS};
+use crate::paging::{self, Page, Paging};
 use crate::refusals;
 use crate::simulation::entries::Entries;
 use crate::simulation::keys::Keys;
@@ -35,50 +36,54 @@ pub(crate) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Checks actions and resources and decides each pair, in order.
+    /// Checks actions and resources and decides the pairs of one page, in order.
     ///
-    /// Errors: InvalidInput.
+    /// Errors: InvalidInput; ValidationError for a marker that no page gave.
     pub(crate) fn run(
         &self,
         actions: &[String],
         resources: Option<&[String]>,
-    ) -> Result<Vec<EvaluationResult>, Fault> {
+        paging: Paging<'_>,
+    ) -> Result<Page<EvaluationResult>, Fault> {
         let all = ["*".to_owned()];
         let resources = resources.filter(|list| !list.is_empty()).unwrap_or(&all);
-        let pairs = actions.len().saturating_mul(resources.len());
-        if pairs > SIMULATED_PAIRS {
+        if actions.len().saturating_mul(resources.len()) > SIMULATED_PAIRS {
             return Err(refusals::invalid(format!(
                 "A simulation takes up to {SIMULATED_PAIRS} pairs of an action and a resource."
             )));
         }
-        let missing = self.missing();
-        let mut results = Vec::with_capacity(pairs);
-        for action in actions {
-            let named = action.split_once(':');
-            if named.is_none_or(|(service, name)| {
-                service.is_empty() || name.is_empty() || action.contains(['*', '?'])
-            }) {
-                return Err(refusals::invalid(format!(
-                    "Invalid action name {action}. Action names are a service prefix, a colon \
-                     and the name of one action."
-                )));
-            }
-            for resource in resources {
-                results.push(self.one(action, resource, &missing));
-            }
+        let bytes = self.sources().map(|source| source.document.len());
+        if bytes.sum::<usize>() > SIMULATED_DOCUMENT_BYTES {
+            return Err(refusals::invalid(format!(
+                "The policies of a simulation have up to {SIMULATED_DOCUMENT_BYTES} bytes together."
+            )));
         }
-        Ok(results)
+        if let Some(action) = actions.iter().find(|action| !is_action(action)) {
+            return Err(refusals::invalid(format!(
+                "Invalid action name {action}. Action names are a service prefix, a colon and \
+                 the name of one action."
+            )));
+        }
+        let pairs = actions.iter().flat_map(|action| {
+            let resources = resources.iter();
+            resources.map(move |resource| (action.as_str(), resource.as_str()))
+        });
+        let missing = self.missing();
+        let page = paging::by_place(pairs, paging)?;
+        Ok(page.map(|(action, resource)| self.one(action, resource, &missing)))
+    }
+
+    /// Every policy with its text.
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let boundary = self.boundary.iter().flatten();
+        let sources = self.identity.iter().chain(boundary).chain(&self.resource);
+        sources.chain(self.given_levels.iter().flatten())
     }
 
     /// Keys that policies ask for and nobody gave.
     fn missing(&self) -> Vec<String> {
         let mut keys = Keys::default();
-        let boundary = self.boundary.iter().flatten();
-        let sources = self.identity.iter().chain(boundary).chain(&self.resource);
-        let levels = self.given_levels.iter().flatten();
-        sources
-            .chain(levels)
-            .for_each(|source| keys.add(&source.document));
+        self.sources().for_each(|source| keys.add(&source.document));
         let mut names = keys.into_names();
         names.retain(|name| !self.entries.knows(name));
         names
@@ -204,6 +209,14 @@ fn position(place: Place) -> Position {
         line: Some(place.line),
         column: Some(place.column),
     }
+}
+
+/// `kms:Encrypt`: a service prefix and the name of one action.
+fn is_action(action: &str) -> bool {
+    let named = action.split_once(':');
+    named.is_some_and(|(service, name)| {
+        !service.is_empty() && !name.is_empty() && !action.contains(['*', '?'])
+    })
 }
 
 /// The account in an ARN.

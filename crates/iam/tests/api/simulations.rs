@@ -254,4 +254,24 @@ async fn what_is_no_simulation() {
     }
     let owner = format!("{}&ResourceOwner=nobody", base("kms:Encrypt"));
     assert_eq!(world.refused(&owner).await.0, "InvalidInput");
+    let many = |list: &str, count: usize, value: &str| {
+        let each = |n: usize| format!("&{list}.member.{n}={value}");
+        (2..=count).map(each).collect::<String>()
+    };
+    let actions = many("ActionNames", 101, "kms:Encrypt");
+    let arn = "arn:aws:kms:eu-central-1:111122223333:key/x";
+    let pairs = format!(
+        "{}{actions}&ResourceArns.member.1={arn}{}",
+        base("kms:Encrypt"),
+        many("ResourceArns", 100, arn)
+    );
+    let (code, text) = world.refused(&pairs).await;
+    assert_eq!(code, "InvalidInput");
+    assert!(text.contains("10000 pairs"), "{text}");
+    let large = many("PolicyInputList", 900, &encoded(DATED));
+    let (code, text) = world
+        .refused(&format!("{}{large}", base("kms:Encrypt")))
+        .await;
+    assert_eq!(code, "InvalidInput");
+    assert!(text.contains("bytes together"), "{text}");
 }
