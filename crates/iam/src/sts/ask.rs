@@ -2,7 +2,7 @@
 
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
-use keystead_policy::{Case, Decision, Denial, Policy, decide, explain};
+use keystead_policy::{Basis, Case, Decision, Denial, Place, Policy, decide, explain};
 use keystead_types::{AccountId, Fault, FaultKind, Timestamp};
 
 use super::context::{Bare, Brought, StsContext};
@@ -123,7 +123,12 @@ impl<'a> Asker<'a> {
             ..Case::default()
         };
         match decide(&case, &question) {
-            Decision::Allowed(_) => Ok(()),
+            Decision::Allowed(basis) => {
+                if let Basis::Statement(place) = basis {
+                    entry.authorization(by_statement(ask.action, &place));
+                }
+                Ok(())
+            }
             Decision::Denied(denial) => {
                 let explanation = explain(&case, &question);
                 let told = |max| {
@@ -178,6 +183,17 @@ fn not_authorized(who: &str, action: &str, resource: &str) -> String {
         "*" => format!("User: {who} is not authorized to perform: {action}"),
         _ => format!("User: {who} is not authorized to perform: {action} on resource: {resource}"),
     }
+}
+
+/// Why, for the audit record of an allowed request: few bytes.
+pub(crate) fn by_statement(action: &str, place: &Place) -> Vec<u8> {
+    let by = serde_json::json!({
+        "kind": place.kind.as_str(),
+        "policy": place.policy.as_deref(),
+        "statement": place.statement,
+    });
+    let why = serde_json::json!({"action": action, "decision": {"allowed": true, "by": by}});
+    why.to_string().into_bytes()
 }
 
 /// AccessDenied with a text.

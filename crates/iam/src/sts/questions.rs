@@ -5,6 +5,7 @@ use keystead_api::sts::{
     get_access_key_info, get_caller_identity,
 };
 use keystead_types::{Caller, Fault, FaultKind, Principal};
+use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::context::Brought;
@@ -80,7 +81,7 @@ impl Operation for GetAccessKeyInfo {
 impl Operation for DecodeAuthorizationMessage {
     const FOR: Sessions = Sessions::Own;
 
-    /// The message is a JSON object.
+    /// The message is a JSON object: the members that AWS's has, and ours with more detail.
     async fn run(
         input: &decode_authorization_message::Input,
         call: &mut Call<'_>,
@@ -98,9 +99,32 @@ impl Operation for DecodeAuthorizationMessage {
             .directory()
             .open_message(&input.encoded_message);
         let opened = opened.ok_or_else(invalid)?;
-        let text = String::from_utf8(opened.to_vec()).map_err(|_| invalid())?;
+        let message = serde_json::from_slice(&opened).map_err(|_| invalid())?;
         Ok(decode_authorization_message::Output {
-            decoded_message: Some(text),
+            decoded_message: Some(as_aws(message).to_string()),
         })
     }
+}
+
+/// Adds AWS's members to an explanation: `allowed`, `explicitDeny`, `matchedStatements`,
+/// `failures`, `context`. Source: STS API reference, DecodeAuthorizationMessage.
+fn as_aws(mut message: Value) -> Value {
+    let place = message.pointer("/decision/explicitDeny").cloned();
+    let text = |name: &str| message.get(name).cloned().unwrap_or_default();
+    let added = json!({
+        "allowed": false,
+        "explicitDeny": place.is_some(),
+        "matchedStatements": {"items": place.into_iter().collect::<Vec<_>>()},
+        "failures": {"items": []},
+        "context": {
+            "principal": {"arn": text("principal")},
+            "action": text("action"),
+            "resource": text("resource"),
+            "conditions": {"items": []},
+        },
+    });
+    if let (Some(message), Value::Object(added)) = (message.as_object_mut(), added) {
+        message.extend(added);
+    }
+    message
 }

@@ -2,6 +2,7 @@
 
 use keystead_api::sts::model::{Credentials, PolicyDescriptorType, Tag};
 use keystead_identity::{IssueError, IssuedCredentials, SessionLimits, World};
+use keystead_policy::limits::SESSION_POLICY_MAX_CHARS;
 use keystead_policy::{Policy, PolicyKind};
 use keystead_types::{AccountId, Fault, FaultKind, SessionContext, Timestamp};
 
@@ -55,6 +56,13 @@ pub(crate) fn limits(
         )));
     }
     if let Some(document) = inline {
+        // The model leaves the length of AssumeRole's to the service.
+        if document.chars().count() > SESSION_POLICY_MAX_CHARS {
+            return Err(Fault::validation(format!(
+                "1 validation error detected: Value at 'policy' failed to satisfy constraint: \
+                 Member must have length less than or equal to {SESSION_POLICY_MAX_CHARS}"
+            )));
+        }
         Policy::compile(PolicyKind::Identity, document).map_err(|error| error.fault())?;
     }
     let mut managed: Vec<String> = Vec::new();

@@ -6,10 +6,11 @@ use keystead_api::sts::assume_role_with_web_identity::{Input, Output};
 use keystead_api::sts::model::Tag;
 use keystead_audit::{Audited, Entry, Rejection, Requester, WebIdentity, WebToken};
 use keystead_identity::{HeldProvider, HeldRole, Identities, World};
-use keystead_policy::{Policy, Verdict};
+use keystead_policy::{Kind, Place, Policy, Verdict};
 use keystead_types::{Fault, FaultKind, Principal, SessionContext};
+use serde_json::json;
 
-use super::ask::denied;
+use super::ask::{by_statement, denied};
 use super::context::{Bare, Brought, StsContext};
 use super::jwt::{Claims, Proven, Token, TokenTags, no_key};
 use super::keys::{JwksError, KeySetFreshness};
@@ -94,12 +95,12 @@ async fn run(
         tags: &tags,
         source_identity,
     };
-    asker.allow(ACTION)?;
+    asker.allow(ACTION, entry)?;
     if !tags.all.is_empty() {
-        asker.allow("sts:TagSession")?;
+        asker.allow("sts:TagSession", entry)?;
     }
     if source_identity.is_some() {
-        asker.allow("sts:SetSourceIdentity")?;
+        asker.allow("sts:SetSourceIdentity", entry)?;
     }
     let claims = asker.claims;
     let max = role.record.max_session_seconds;
@@ -250,7 +251,7 @@ struct Asker<'a> {
 impl Asker<'_> {
     /// The trust policy must allow; neither it nor a resource control policy may deny; the
     /// endpoint's policy must allow.
-    fn allow(&self, action: &str) -> Result<(), Fault> {
+    fn allow(&self, action: &str, entry: &mut Entry) -> Result<(), Fault> {
         let directory = self.service.directory();
         let context = StsContext {
             global: None,
@@ -293,10 +294,36 @@ impl Asker<'_> {
             .into_iter();
         let let_through =
             endpoint.all(|own| matches!(verdict(&own.policy), Verdict::Allowed { .. }));
-        let trusted = matches!(verdict(&self.role.trust), Verdict::Allowed { .. });
-        if trusted && let_through && !forbidden {
-            return Ok(());
-        }
+        let noted = match verdict(&self.role.trust) {
+            _ if forbidden => explicit(action, Kind::ResourceControl, None),
+            _ if !let_through => implicit(action, Kind::Endpoint),
+            Verdict::Denied { statement } => explicit(action, Kind::Resource, Some(statement)),
+            Verdict::NotMatched => implicit(action, Kind::Resource),
+            Verdict::Allowed { statement, .. } => {
+                let place = Place {
+                    kind: Kind::Resource,
+                    policy: None,
+                    statement,
+                };
+                entry.authorization(by_statement(action, &place));
+                return Ok(());
+            }
+        };
+        entry.authorization(noted);
         Err(not_authorized())
     }
+}
+
+/// A denial for the audit record, as [`keystead_policy::Explanation`] writes it.
+fn explicit(action: &str, kind: Kind, statement: Option<usize>) -> Vec<u8> {
+    let place = json!({"kind": kind.as_str(), "statement": statement});
+    let decision = json!({"allowed": false, "explicitDeny": place});
+    let why = json!({"action": action, "decision": decision});
+    why.to_string().into_bytes()
+}
+
+fn implicit(action: &str, kind: Kind) -> Vec<u8> {
+    let decision = json!({"allowed": false, "noAllowIn": kind.as_str()});
+    let why = json!({"action": action, "decision": decision});
+    why.to_string().into_bytes()
 }

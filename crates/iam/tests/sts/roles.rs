@@ -31,6 +31,13 @@ async fn a_user_assumes_a_role_that_trusts_its_account() {
         .await;
     assert_eq!(role, "arn:aws:iam::111122223333:role/team/worker");
     let xml = world.ok(&alice, &assume(&role, "")).await;
+    let record = world.last_record();
+    let why = record["additionalEventData"]["keystead"]["authorization"][0].to_string();
+    assert!(why.contains(r#""allowed":true"#), "{record}");
+    assert_eq!(
+        record["responseElements"]["assumedRoleUser"]["arn"],
+        text(&xml, "Arn")
+    );
     assert_eq!(text(&xml, "Expiration"), "2026-11-22T11:00:00Z");
     let arn = "arn:aws:sts::111122223333:assumed-role/worker/work";
     assert_eq!(text(&xml, "Arn"), arn);
@@ -263,6 +270,11 @@ async fn session_policies_are_checked_and_limit() {
         .refused(&alice, &assume(&role, &format!("&Policy={bad}")))
         .await;
     assert_eq!(code, "MalformedPolicyDocument");
+    let long = encoded(&format!("{}{}", " ".repeat(2_048), may("*")));
+    let (code, _) = world
+        .refused(&alice, &assume(&role, &format!("&Policy={long}")))
+        .await;
+    assert_eq!(code, "ValidationError");
     let missing = "&PolicyArns.member.1.arn=arn:aws:iam::aws:policy/NoSuchPolicy";
     assert_eq!(
         world.refused(&alice, &assume(&role, missing)).await.0,
@@ -318,6 +330,9 @@ async fn a_deleted_role_ends_its_sessions_and_denials_are_explained() {
     assert_eq!(json["action"], "sts:AssumeRole");
     assert_eq!(json["resource"], shut);
     assert_eq!(json["decision"]["allowed"], false);
+    assert_eq!(json["allowed"], false);
+    assert_eq!(json["explicitDeny"], true);
+    assert_eq!(json["context"]["principal"]["arn"], ALICE);
     let flipped = format!("{decode}A");
     let (code, _) = world.refused(&alice, &flipped).await;
     assert_eq!(code, "InvalidAuthorizationMessageException");

@@ -422,6 +422,10 @@ async fn the_trust_policy_decides() {
         &with("sub", json!("system:serviceaccount:prod:eve")),
     );
     assert_eq!(refused(&world, &role, &other).await, nothing);
+    let record = world.last_record();
+    assert_eq!(record["errorCode"], "AccessDenied");
+    let why = &record["additionalEventData"]["keystead"]["authorization"][0]["decision"];
+    assert_eq!(why["noAllowIn"], "resource-based policy", "{record}");
     let token = signer.token(&header("ES256"), &claims());
     let missing = "arn:aws:iam::111122223333:role/missing";
     assert_eq!(refused(&world, missing, &token).await, nothing);
