@@ -217,6 +217,10 @@ mod tests {
         }
 
         fn grant(&mut self) -> Held {
+            Held::of(self.record())
+        }
+
+        fn record(&mut self) -> GrantRecord {
             let constraints = GrantConstraints {
                 encryption_context_subset: self.some(2, Self::pairs).filter(|p| !p.is_empty()),
                 encryption_context_equals: self.some(3, Self::pairs).filter(|p| !p.is_empty()),
@@ -226,7 +230,7 @@ mod tests {
             let all = GrantOperation::ALL;
             let operations = all.iter().filter(|_| self.roll(3) == 0).copied();
             let operations = operations.collect();
-            Held::of(GrantRecord {
+            GrantRecord {
                 grant_id: Hex32([1; 32]),
                 account,
                 key_id: KeyId::from_random([1; 16]),
@@ -241,7 +245,7 @@ mod tests {
                 created: Timestamp::from_millis(0),
                 fingerprint: None,
                 retiring_digest: None,
-            })
+            }
         }
     }
 
@@ -272,5 +276,52 @@ mod tests {
             }
         }
         assert!(found.iter().all(|count| *count > 1000), "{found:?}");
+    }
+
+    /// How long a request looks for its grant among 50,000 of one grantee:
+    /// `cargo test -p keystead-engine -- --ignored --nocapture one_of_many`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn one_of_many() {
+        let mut dice = Dice(1);
+        let grants = (0..50_000).map(|number| {
+            let pairs = vec![
+                ("app".to_owned(), "x".to_owned()),
+                ("id".to_owned(), number.to_string()),
+            ];
+            let constraints = match number % 2 {
+                0 => GrantConstraints {
+                    encryption_context_equals: Some(pairs),
+                    ..GrantConstraints::default()
+                },
+                _ => GrantConstraints {
+                    encryption_context_subset: Some(pairs),
+                    ..GrantConstraints::default()
+                },
+            };
+            Held::of(GrantRecord {
+                operations: vec![GrantOperation::Encrypt],
+                constraints: Some(constraints),
+                ..dice.record()
+            })
+        });
+        let list = List::new(grants.collect());
+        for (id, allowed) in [("0", true), ("49999", true), ("50000", false)] {
+            let pairs = vec![
+                ("app".to_owned(), "x".to_owned()),
+                ("id".to_owned(), id.to_owned()),
+            ];
+            let ask = GrantAsk {
+                operation: GrantOperation::Encrypt,
+                context: Pairs::Stored(&pairs),
+                source_arn: None,
+                child: None,
+            };
+            let start = std::time::Instant::now();
+            for _ in 0..1000 {
+                assert_eq!(std::hint::black_box(list.allowing(&ask)).is_some(), allowed);
+            }
+            println!("{id}: {:?}", start.elapsed() / 1000);
+        }
     }
 }
