@@ -168,13 +168,11 @@ fn any_of(
 ///    endpoint's policy must allow. An absent endpoint policy allows; so does a list without
 ///    levels, which is what accounts outside of an organisation and the management account have.
 /// 3. What the resource's policy or a grant gives to a user, a session or a federated user by its
-///    own ARN, or to a service, is allowed in that principal's account whatever its boundary and
-///    session policy do not mention. What they give to a role or to everyone is limited by both.
-///    What they give to the account needs an identity policy too; its root user needs none.
-///    Source: IAM User Guide, "Permissions boundaries for IAM entities", "Session policies".
-///    Ours, safer: AWS documents that what a statement for `*` with a condition on
-///    `aws:PrincipalArn` gives is not limited by boundary and session policy ("Principal", on
-///    roles); here both limit every statement for `*`, also those of AWS managed keys.
+///    own ARN, to everyone, or to a service, is allowed in that principal's account whatever its
+///    boundary and session policy do not mention. What they give to a role's ARN is limited by
+///    both. What they give to the account needs an identity policy too; its root user needs none.
+///    Source: IAM User Guide, "Permissions boundaries for IAM entities", "Session policies"; for
+///    `*`, "AWS JSON policy elements: Principal", on role principals.
 /// 4. A resource of another account needs an identity policy of the caller's account as well,
 ///    but for what a grant gives. Source: IAM User Guide, "Cross-account policy evaluation
 ///    logic"; KMS Developer Guide, "Allowing users in other accounts to use a KMS key", "Grants".
@@ -264,8 +262,8 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
         let service = matches!(request.principal, Principal::Service { .. });
         let allowed = match named {
             _ if service => Ok(basis),
-            Named::Principal if own => Ok(basis),
-            Named::Role | Named::Everyone if own => callers.limit(basis),
+            Named::Principal | Named::Everyone if own => Ok(basis),
+            Named::Role if own => callers.limit(basis),
             // The account's identity policies decide, here or across accounts.
             _ => callers.allow().map(|_| basis),
         };

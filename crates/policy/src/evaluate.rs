@@ -93,12 +93,13 @@ pub enum Named {
 }
 
 impl Named {
-    /// The closest first.
+    /// What gives most first: a role's boundary and session policies limit what its ARN is given,
+    /// and not what everyone is given.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Self::Principal => 0,
-            Self::Role => 1,
-            Self::Everyone => 2,
+            Self::Everyone => 1,
+            Self::Role => 2,
             Self::Account => 3,
         }
     }
@@ -112,8 +113,8 @@ pub enum Verdict {
         /// The first such statement.
         statement: usize,
     },
-    /// An Allow statement applies. When several do, the one that names the caller most closely:
-    /// itself, then its role, then everyone, then its account.
+    /// An Allow statement applies. When several do, the one that gives most:
+    /// itself, then everyone, then its role, then its account.
     Allowed {
         /// The first such statement.
         statement: usize,

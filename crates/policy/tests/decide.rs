@@ -172,8 +172,8 @@ fn the_whole_table() {
                     let account_allows = identity && limits;
                     let key_allows = match naming {
                         None => false,
-                        Some(Named::Principal) => own || account_allows,
-                        Some(Named::Role | Named::Everyone) if own => limits,
+                        Some(Named::Principal | Named::Everyone) => own || account_allows,
+                        Some(Named::Role) if own => limits,
                         Some(_) => account_allows,
                     };
                     let grant_allows = match grant {
@@ -187,8 +187,7 @@ fn the_whole_table() {
                     } else if grant_allows {
                         Decision::Allowed(Basis::Grant)
                     } else {
-                        let own_direct =
-                            own && matches!(naming, Some(Named::Role | Named::Everyone));
+                        let own_direct = own && matches!(naming, Some(Named::Role));
                         implicit(match naming {
                             None if grant == Granted::No => Kind::Resource,
                             _ if !identity && !own_direct => Kind::Identity,
@@ -363,7 +362,7 @@ fn the_root_user_needs_no_identity_policy_but_the_key_policy() {
 }
 
 #[test]
-fn users_and_federated_users_named_themselves_pass_boundary_and_session() {
+fn users_and_federated_users_named_themselves_or_as_everyone_pass_boundary_and_session() {
     let quiet = silent("quiet");
     for (caller, arn) in [
         (user(OURS), "arn:aws:iam::111122223333:user/alice"),
@@ -385,12 +384,7 @@ fn users_and_federated_users_named_themselves_pass_boundary_and_session() {
             resource: Some(&everyone),
             ..case
         };
-        assert_eq!(ask(&case, &caller), implicit(Kind::Boundary), "{arn}");
-        let case = Case {
-            boundary: None,
-            ..case
-        };
-        assert_eq!(ask(&case, &caller), implicit(Kind::Session), "{arn}");
+        assert_eq!(ask(&case, &caller), by_resource(), "{arn}");
     }
 }
 

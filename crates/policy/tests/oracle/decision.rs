@@ -145,8 +145,8 @@ fn permitted(said: &Parts<Verdict>, question: &Question) -> (bool, Vec<Kind>) {
     };
     // What is still wanted when the caller is named like this.
     let wanted = |named: Named, at_home: bool| match named {
-        Named::Principal if at_home => Vec::new(),
-        Named::Role | Named::Everyone if at_home => limits.clone(),
+        Named::Principal | Named::Everyone if at_home => Vec::new(),
+        Named::Role if at_home => limits.clone(),
         _ => own_side.clone(),
     };
     let mut reasons = Vec::new();

@@ -58,8 +58,8 @@ pub(crate) fn verdict(document: &Document, question: &Question) -> Verdict {
     }
     for closest in [
         Named::Principal,
-        Named::Role,
         Named::Everyone,
+        Named::Role,
         Named::Account,
     ] {
         let allows = (false, Some(closest));

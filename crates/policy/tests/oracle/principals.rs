@@ -19,11 +19,11 @@ pub(crate) struct Asker {
     pub(crate) provider: Option<String>,
 }
 
-/// The order of closeness: itself, its role, everyone, its account.
+/// What gives most first: itself, everyone, its role, its account.
 const CLOSEST_FIRST: [Named; 4] = [
     Named::Principal,
-    Named::Role,
     Named::Everyone,
+    Named::Role,
     Named::Account,
 ];
 
