@@ -21,7 +21,6 @@ mod origin;
 mod secret;
 mod session;
 mod standing;
-mod stored;
 mod unique_id;
 mod world;
 
@@ -31,7 +30,8 @@ pub use bearer::Bearer;
 pub use context::{GlobalContext, Pairs, Texts};
 pub use development::DevelopmentDirectory;
 pub use directory::{
-    Directory, DirectoryParts, NewAccessKey, RootCredential, load_root_credentials,
+    Directory, DirectoryParts, NewAccessKey, RootCredential, ServiceCredential,
+    load_root_credentials, store_access_key,
 };
 pub use draft::Draft;
 pub use error::{DirectoryError, IssueError};
@@ -42,7 +42,6 @@ pub use organizations::{
 pub use origin::{Endpoint, Origin, ServiceSource};
 pub use session::{IssuedCredentials, SessionGrant, SessionLimits};
 pub use standing::{Identities, Membership, Named, RootsOnly, Standing};
-pub use stored::{ServiceCredential, StoredDirectory, store_access_key};
 pub use unique_id::{UniqueKind, account_in_access_key_id, new_unique_id};
 pub use world::{
     Account, BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser, Holder, World,

@@ -12,15 +12,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use keystead_sigv4::{Credential, Secret};
 use keystead_store::{IdentityPlace, Records, Revision};
-use keystead_types::{AccessKeyId, AccountId, Clock, Entropy, Plaintext, Principal, Region};
+use keystead_types::{AccessKeyId, AccountId, Clock, Entropy, Principal, Region};
 use keystead_wall::Hsm;
 
 use crate::last_use::LastUseCell;
 use crate::session::{Sessions, Vault};
-use crate::{Bearer, DevelopmentDirectory, Draft, Organizations, ServiceCredential, World};
+use crate::{AccessKey, Bearer, DevelopmentDirectory, Draft, Organizations, World};
 
 pub use keys::NewAccessKey;
-pub use roots::load_root_credentials;
+pub use roots::{RootCredential, load_root_credentials, store_access_key};
 
 /// What a [`Directory`] is made of.
 pub struct DirectoryParts {
@@ -46,14 +46,16 @@ pub struct DirectoryParts {
     pub development: bool,
 }
 
-/// An access key of the root user of an account, opened.
-pub struct RootCredential {
-    /// The account.
+/// The credential of a registered service.
+pub struct ServiceCredential {
+    /// Its access key.
+    pub key: AccessKey,
+    /// Its principal, such as `s3.amazonaws.com`.
+    pub principal: Arc<str>,
+    /// The account that it acts for, and that its own requests count for.
     pub account: AccountId,
-    /// Its id.
-    pub access_key_id: AccessKeyId,
-    /// Its secret, 40 characters.
-    pub secret: Plaintext,
+    /// Further accounts whose callers it may act for.
+    pub more_accounts: Vec<AccountId>,
 }
 
 /// An access key of a user.

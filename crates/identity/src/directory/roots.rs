@@ -1,13 +1,53 @@
 //! Access keys of root users, in the store of a Region.
 
-use keystead_store::Records;
-use keystead_types::{AccessKeyId, Region};
+use keystead_store::records::CredentialRecord;
+use keystead_store::{Change, Records};
+use keystead_types::{AccessKeyId, AccountId, Plaintext, Region, Timestamp};
 use keystead_wall::Hsm;
 
-use super::RootCredential;
-use crate::DirectoryError;
 use crate::limits::CREDENTIALS_PAGE;
-use crate::secret::{Sealing, open_secret};
+use crate::secret::{Sealing, open_secret, seal_secret};
+use crate::{AccessKey, DirectoryError};
+
+/// An access key of the root user of an account, opened.
+pub struct RootCredential {
+    /// The account.
+    pub account: AccountId,
+    /// Its id.
+    pub access_key_id: AccessKeyId,
+    /// Its secret, 40 characters.
+    pub secret: Plaintext,
+}
+
+/// Seals an access key's secret and stores it for the root user of `account`.
+pub async fn store_access_key(
+    records: &Records,
+    hsm: &dyn Hsm,
+    region: &Region,
+    account: AccountId,
+    key: &AccessKey,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    let access_key_id = key.id.clone();
+    let sealing = Sealing {
+        region,
+        account,
+        access_key_id: &access_key_id,
+    };
+    let record = CredentialRecord {
+        account,
+        sealed_secret: seal_secret(hsm, &sealing, &key.secret).await?,
+        created: now,
+    };
+    records
+        .apply(vec![Change::PutCredential {
+            access_key_id,
+            record,
+            previous: None,
+        }])
+        .await?;
+    Ok(())
+}
 
 /// Reads the access keys of root users that `keystead init` and its like stored, and opens their
 /// secrets. `region` is the Region of that store.
