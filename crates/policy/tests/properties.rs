@@ -161,12 +161,13 @@ fn written(statements: &[Drawn]) -> String {
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
-/// The second evaluator: prints the caller in every form that may name it, with how close that
-/// form is, and looks the forms up.
+/// The second evaluator: prints the caller in every form that may name it, with how much that
+/// form gives (most first), and looks the forms up.
 mod naive {
     use super::{Drawn, Principal, Said};
 
-    const EVERYONE: usize = 2;
+    const EVERYONE: usize = 1;
+    const ROLE: usize = 2;
     const ACCOUNT: usize = 3;
 
     fn names(caller: &Principal) -> Vec<(String, usize)> {
@@ -175,7 +176,7 @@ mod naive {
             ("*".to_owned(), EVERYONE),
         ];
         if let Principal::RoleSession { account, role, .. } = caller {
-            names.push((format!("arn:aws:iam::{account}:role/{role}"), 1));
+            names.push((format!("arn:aws:iam::{account}:role/{role}"), ROLE));
         }
         if let Some(account) = caller.account() {
             let root = matches!(caller, Principal::Root { .. });
