@@ -16,6 +16,8 @@ use crate::vocabulary::{
 
 /// Chance that an element is made to fit, percent.
 const FIT: usize = 72;
+/// Largest document: below the smallest limit, 5,120 characters for guardrails.
+const SIZE_MAX_BYTES: usize = 5_000;
 
 /// What a document is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +133,23 @@ fn guardrail(dice: &mut Dice, kind: PolicyKind, area: Area, target: &Question) -
     document(dice, kind, Bent::Guards, area, target)
 }
 
+/// A document of a size that every kind may have.
 fn document(
+    dice: &mut Dice,
+    kind: PolicyKind,
+    bent: Bent,
+    area: Area,
+    target: &Question,
+) -> Document {
+    loop {
+        let document = any_document(dice, kind, bent, area, target);
+        if document.json.to_string().len() <= SIZE_MAX_BYTES {
+            return document;
+        }
+    }
+}
+
+fn any_document(
     dice: &mut Dice,
     kind: PolicyKind,
     bent: Bent,
