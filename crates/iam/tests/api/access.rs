@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use keystead_identity::Bearer;
+use keystead_identity::{Bearer, Guardrails, MemberAccount, Organization, Organizations, Unit};
+use keystead_policy::{NamedPolicy, Policy, PolicyKind};
 use keystead_types::{Caller, Principal, SessionContext, Timestamp};
 
 use crate::every_operation::TRUST;
@@ -350,5 +351,117 @@ async fn a_deleted_user_is_out_at_once() {
     assert_eq!(
         world.refused_to(&user, "ListUsers").await.0,
         "InvalidClientTokenId"
+    );
+}
+
+fn organization() -> Organizations {
+    let guard = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
+    let guard = NamedPolicy {
+        name: "arn:aws:organizations::999999999999:policy/o-a1b2c3d4e5/service_control_policy/p-1"
+            .into(),
+        policy: Arc::new(Policy::compile(PolicyKind::ServiceControl, guard).unwrap()),
+    };
+    let account = |text: &str| keystead_types::AccountId::parse(text).unwrap();
+    Organizations::new(&[Organization {
+        id: "o-a1b2c3d4e5".into(),
+        management_account: account("999999999999"),
+        root: Unit {
+            id: "r-ab12".into(),
+            guardrails: Guardrails::default(),
+            accounts: vec![
+                MemberAccount {
+                    account: account("999999999999"),
+                    guardrails: Guardrails::default(),
+                },
+                MemberAccount {
+                    account: account(ACCOUNT),
+                    guardrails: Guardrails {
+                        service_control: vec![guard],
+                        ..Guardrails::default()
+                    },
+                },
+            ],
+            units: Vec::new(),
+        },
+    }])
+    .unwrap()
+}
+
+#[tokio::test]
+async fn guardrails_hold_for_the_root_user_too() {
+    let world = World::of(organization()).await;
+    let (code, text) = world.refused("CreateUser&UserName=u").await;
+    assert_eq!(code, "AccessDenied");
+    assert!(
+        text.starts_with("User: arn:aws:iam::111122223333:root is not authorized"),
+        "{text}"
+    );
+    assert!(
+        text.contains("with an explicit deny in a service control policy"),
+        "{text}"
+    );
+    world.ok("CreateGroup&GroupName=g").await;
+    // Another account is not of the organisation.
+    let other = crate::support::root_of(crate::support::OTHER);
+    world.ask(&other, "CreateUser&UserName=u").await.unwrap();
+    let source = "PolicySourceArn=arn:aws:iam::111122223333:group/g";
+    let form = format!("SimulatePrincipalPolicy&{source}&ActionNames.member.1=iam:CreateUser");
+    let xml = world.ok(&form).await;
+    assert!(
+        xml.contains("<EvalDecision>explicitDeny</EvalDecision>"),
+        "{xml}"
+    );
+    assert!(
+        xml.contains("<AllowedByOrganizations>false</AllowedByOrganizations>"),
+        "{xml}"
+    );
+}
+
+#[tokio::test]
+async fn session_policies_limit_what_a_role_may() {
+    let world = World::new().await;
+    world
+        .ok(&format!(
+            "CreateRole&RoleName=r&AssumeRolePolicyDocument={}",
+            encoded(TRUST)
+        ))
+        .await;
+    world
+        .ok(&format!(
+            "PutRolePolicy&RoleName=r&PolicyName=p&PolicyDocument={}",
+            encoded(ALLOW_ALL)
+        ))
+        .await;
+    let account = keystead_types::AccountId::parse(ACCOUNT).unwrap();
+    let id = world
+        .directory
+        .world()
+        .account(account)
+        .role("r")
+        .unwrap()
+        .record
+        .unique_id
+        .clone();
+    let principal = Principal::RoleSession {
+        account,
+        role: "r".into(),
+        session: "s".into(),
+    };
+    let whole = session(principal, Some(&id), |_| {});
+    let limit = allow(r#""iam:ListUsers""#, r#""*""#, "");
+    let limit = NamedPolicy {
+        name: "session".into(),
+        policy: Arc::new(Policy::compile(PolicyKind::Identity, &limit).unwrap()),
+    };
+    let limited = Arc::new(Bearer {
+        session_policies: Some(vec![limit].into()),
+        ..(*whole).clone()
+    });
+    world.ask(&limited, "ListUsers").await.unwrap();
+    world.ask(&whole, "ListRoles").await.unwrap();
+    let (_, text) = world.refused_to(&limited, "ListRoles").await;
+    assert!(
+        text.ends_with("because no session policy allows the iam:ListRoles action"),
+        "{text}"
     );
 }

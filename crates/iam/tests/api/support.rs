@@ -55,6 +55,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::of(Organizations::default()).await
+    }
+
+    pub(crate) async fn of(organizations: Organizations) -> Self {
         let region = Region::global();
         let hsm = InProcess::ephemeral().unwrap();
         let made = hsm.execute(&Command::CreateDomain { region: &region });
@@ -70,7 +74,7 @@ impl World {
             partition: "aws",
             clock: hands.clone(),
             entropy: entropy.clone(),
-            organizations: Organizations::default(),
+            organizations,
             roots: Vec::new(),
             services: Vec::new(),
             development: false,
