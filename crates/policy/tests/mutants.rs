@@ -74,3 +74,24 @@ fn a_named_principal_tells_its_account() {
     let other = AccountId::parse("444455556666").ok();
     assert_eq!(accounts, [None, ours, ours, other, other, ours, None]);
 }
+
+#[test]
+fn only_what_looks_like_a_unique_id_is_taken_for_a_principal_that_is_gone() {
+    let why = |text: &str| {
+        let document = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*",
+            "Principal": {"AWS": text}}});
+        let refused = Policy::compile(PolicyKind::Key, &document.to_string());
+        refused.unwrap_err().kind()
+    };
+    for id in ["AIDAQ3EGHXA5WZ7O2BTEK", "AROAQ3EGHXA5WZ7O2BTEK"] {
+        assert_eq!(why(id), PolicyErrorKind::InvalidPrincipals, "{id}");
+    }
+    for other in [
+        "AIDA",
+        "Q3EGHXA5WZ7O2BTEKQ3EG",
+        "AIDAQ3EGHXA5WZ7-2BTEK",
+        "somebody-with-a-long-name",
+    ] {
+        assert_eq!(why(other), PolicyErrorKind::InvalidArn, "{other}");
+    }
+}
