@@ -2,7 +2,7 @@
 
 use keystead_identity::{Account, Draft, NewAccessKey, World};
 use keystead_store::IdentityKind;
-use keystead_store::records::IdentityRecord;
+use keystead_store::records::{AccountRecord, IdentityRecord};
 use keystead_types::{AccountId, Caller, Entropy, Fault, Timestamp};
 
 use crate::scene::Scene;
@@ -56,11 +56,22 @@ impl Call<'_, '_> {
         self.service.entropy()
     }
 
-    /// Writes a record.
+    /// Writes a record. An account gets its own with the first of its entities, which tells since
+    /// when it has been there.
     ///
     /// Errors: InternalFailure in an operation whose shape says that it only reads, and for a
     /// document that does not compile, which operations check beforehand.
     pub(crate) fn put(&mut self, record: IdentityRecord) -> Result<(), Fault> {
+        let is_account = matches!(record, IdentityRecord::Account(_));
+        if !is_account && self.account().record().is_none() {
+            let first = AccountRecord {
+                account: self.account_id(),
+                alias: None,
+                created: self.now,
+            };
+            let put = self.draft()?.put(IdentityRecord::Account(first));
+            put.map_err(Fault::internal)?;
+        }
         self.draft()?.put(record).map_err(Fault::internal)
     }
 

@@ -487,7 +487,9 @@ async fn what_was_answered_is_in_the_store_with_its_record() {
     let world = World::new().await;
     world.ok("CreateUser&UserName=u").await;
     let (identities, more) = world.records.identities_page(None, 10).await.unwrap();
-    assert_eq!((identities.len(), more), (1, false));
+    // The account's own record came with its first user's.
+    assert_eq!((identities.len(), more), (2, false));
+    let first = world.ok("GetUser").await;
     let outbox = world.records.outbox(10).await.unwrap();
     assert_eq!(outbox.0.len(), 1);
     // Later commits take out of the outbox what the log has had for a while.
@@ -495,6 +497,9 @@ async fn what_was_answered_is_in_the_store_with_its_record() {
     world.ok("CreateUser&UserName=v").await;
     let outbox = world.records.outbox(10).await.unwrap();
     assert_eq!(outbox.0.len(), 1);
+    let later = world.ok("GetUser").await;
+    let date = |xml: &str| between(xml, "<CreateDate>", "</CreateDate>").to_owned();
+    assert_eq!(date(&first), date(&later));
     world.log.set_failing(true);
     let refused = world.refused("CreateUser&UserName=w").await;
     assert_eq!(refused.0, "InternalFailure");
@@ -532,5 +537,5 @@ async fn writers_at_the_same_time() {
     let snapshot = world.directory.world();
     assert_eq!(snapshot.account(account).users().len(), 82);
     let (stored, _) = world.records.identities_page(None, 1000).await.unwrap();
-    assert_eq!(stored.len(), 82);
+    assert_eq!(stored.len(), 83);
 }
