@@ -239,7 +239,12 @@ fn told_statement(statement: &Value) -> String {
         sid => format!(" {}", plain(sid)),
     };
     let (effect, outcome) = (text(statement, "/effect"), text(statement, "/outcome"));
-    let mut told = format!("statement {number}{sid} ({effect}): {outcome}");
+    // Naming the account allows its identity policies to decide, and no more.
+    let names = match text(statement, "/names") {
+        "" => String::new(),
+        names => format!(", naming the {names}"),
+    };
+    let mut told = format!("statement {number}{sid} ({effect}): {outcome}{names}");
     let Some(condition) = statement.pointer("/condition") else {
         return told;
     };
@@ -302,7 +307,9 @@ mod tests {
                 {"statement": 0, "sid": "A", "effect": "Allow", "outcome": "condition not met",
                  "condition": {"operator": "StringEquals", "key": "aws:PrincipalTag/team",
                                "policyValues": ["red", "blue"], "requestValues": "absent"}},
-                {"statement": 1, "effect": "Deny", "outcome": "other action"}], "more": 3}],
+                {"statement": 1, "effect": "Deny", "outcome": "other action"},
+                {"statement": 2, "effect": "Allow", "outcome": "applies", "names": "account"}],
+                "more": 3}],
             "grants": 2,
         }])));
         for part in [
@@ -312,7 +319,8 @@ mod tests {
             "DENIED kms:Decrypt on arn:aws:kms:eu-central-1:111122223333:key/k: no identity-based policy allows it",
             "  identity-based policy arn:x#p\n",
             "    statement 0 A (Allow): condition not met: StringEquals aws:PrincipalTag/team wants red, blue; the request has absent",
-            "    statement 1 (Deny): other action",
+            "    statement 1 (Deny): other action\n",
+            "    statement 2 (Allow): applies, naming the account\n",
             "and 3 statements more",
             "  grants: 2",
         ] {

@@ -159,7 +159,7 @@ impl Scene {
     /// Makes the role, which trusts certificates of that common name.
     fn trust(&self, name: &str) {
         let policy = format!(
-            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"rolesanywhere.amazonaws.com"}},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Condition":{{"StringEquals":{{"sts:SourceIdentity":"{name}"}},"ArnEquals":{{"aws:SourceArn":"{ANCHOR}"}}}}}}]}}"#
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"rolesanywhere.amazonaws.com"}},"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Condition":{{"StringEquals":{{"aws:PrincipalTag/x509Subject/CN":"{name}","sts:SourceIdentity":"{name}"}},"ArnEquals":{{"aws:SourceArn":"{ANCHOR}"}}}}}}]}}"#
         );
         let policy: String = policy.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let form = format!(

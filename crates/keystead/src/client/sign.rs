@@ -150,7 +150,7 @@ mod tests {
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
         let session = token.map(|token| Session {
-            token: token.to_owned().into(),
+            token: token.to_owned(),
             expires: now.plus_days(1),
         });
         let known = One(Arc::new(Credential {
