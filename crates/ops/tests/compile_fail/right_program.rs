@@ -2,8 +2,8 @@
 use keystead_api::sign::{Input, Output};
 use keystead_audit::Audited;
 use keystead_engine::{
-    CrossAccount, Identifier, KeySelector, OneKey, Operation, Ready, Request, Signing, Site, Spec,
-    States, serve,
+    CrossAccount, Facts, Identifier, KeySelector, OneKey, Operation, Part, Ready, Request, Signing,
+    Site, Spec, States, serve,
 };
 use keystead_types::{Fault, FaultKind, Plaintext};
 
@@ -19,6 +19,10 @@ impl Operation for Sign {
         states: States::Usable,
         source: "https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html",
     };
+
+    fn facts(input: &Input, _part: Part) -> Facts<'_> {
+        Facts::use_of_key(input.grant_tokens.as_ref())
+    }
 
     fn target(input: &Input) -> Result<KeySelector<'_>, Fault> {
         Ok(KeySelector::Named(&input.key_id))

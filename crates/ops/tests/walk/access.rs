@@ -292,9 +292,8 @@ async fn decrypt_is_authorized_on_the_key_that_the_ciphertext_names() {
     let refused = world.call_as(who(), "Decrypt", open(&closed_blob)).await;
     let text = format!(
         "AccessDeniedException: User: {alice} is not authorized to perform: kms:Decrypt on the \
-         resource associated with this ciphertext because the resource does not exist in this \
-         Region, no resource-based policies allow access, or a resource-based policy explicitly \
-         denies access"
+         resource associated with this ciphertext because no identity-based policy allows the \
+         kms:Decrypt action"
     );
     assert_eq!(refused.text(), text);
     // Naming a key of hers does not lend its policy to the other key's ciphertext.

@@ -9,12 +9,18 @@
 
 mod access;
 mod aliases;
+mod attested;
 mod audit;
+mod conditions;
 mod crypto;
+mod decisions;
 mod deletion;
 mod dry_run;
 mod failures;
 mod grants;
+mod grants_children;
+mod grants_many;
+mod grants_use;
 mod handovers;
 mod identifiers;
 mod imports;
@@ -24,6 +30,7 @@ mod order;
 mod paging;
 mod policies;
 mod races;
+mod races_access;
 mod rotation;
 mod states;
 mod support;

@@ -82,7 +82,7 @@ async fn bad_documents_are_refused_and_never_stored() {
     let key = world.key().await;
     let before = world.stored(&key).await;
     let mut conditional = allow(OWN, &["kms:*"]);
-    conditional["Condition"] = json!({"Bool": {"aws:SecureTransport": "true"}});
+    conditional["Condition"] = json!({"Boolean": {"aws:SecureTransport": "true"}});
     let rows = [
         (json!({}), FaultKind::MalformedPolicyDocument),
         (policy(&[conditional]), FaultKind::MalformedPolicyDocument),

@@ -169,6 +169,7 @@ impl Atlas {
         let people = Arc::new(People::default());
         let worlds = parts.map(|(region, records, log)| World {
             people: people.clone(),
+            roots: keystead_engine::TrustedRoots::none(),
             site: open(
                 &region,
                 (&records, &people),

@@ -85,11 +85,14 @@ impl People {
         known.standings.insert(name, Arc::new(standing));
     }
 
-    /// Gives a user or role its one identity policy.
+    /// Gives a user or role its one identity policy; without statements none.
     pub(crate) fn allow(&self, principal: &Principal, statements: &[Value]) {
         let name = format!("arn:aws:iam::{}#own", holder(principal).unwrap());
-        let policy = identity_policy(&name, statements);
-        self.set(principal, standing(vec![policy], None));
+        let policies = match statements {
+            [] => vec![],
+            _ => vec![identity_policy(&name, statements)],
+        };
+        self.set(principal, standing(policies, None));
     }
 
     /// Gives a user or role a unique id: a new one of the same name gets another.
@@ -148,6 +151,10 @@ impl Identities for People {
         let known = self.known.read().unwrap();
         if known.gone.contains(&name) {
             return Named::Unknown;
+        }
+        // Sessions are not bound.
+        if matches!(principal, Principal::RoleSession { session, .. } if !session.is_empty()) {
+            return Named::Exists(None);
         }
         Named::Exists(known.ids.get(&name).cloned())
     }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use keystead_api::{OperationName, for_each_operation};
 use keystead_audit::{Audited, MemoryLog, Record, SourceAddress, Trail};
-use keystead_engine::{KeyRecord, Peer, Request, Site, SiteParts, serve, serve_unbuilt};
+use keystead_engine::{
+    KeyRecord, Peer, Request, Site, SiteParts, TrustedRoots, serve, serve_unbuilt,
+};
 use keystead_identity::{Bearer, Origin};
 use keystead_store::memory::MemoryBackend;
 use keystead_store::{Backend, Change, Records, Versioned};
@@ -176,6 +178,7 @@ pub(crate) struct World {
     pub(crate) records: Records,
     pub(crate) hsm: Arc<WatchedHsm>,
     pub(crate) people: Arc<People>,
+    pub(crate) roots: TrustedRoots,
     entropy: Arc<Seeded>,
 }
 
@@ -191,9 +194,11 @@ impl World {
         let hsm = Arc::new(WatchedHsm::new(&region()));
         let entropy = Arc::new(Seeded::new(7));
         let people = Arc::new(People::default());
+        let roots = TrustedRoots::none();
         Self {
-            site: site((&records, &people), &hsm, &log, &clock, &entropy),
+            site: site((&records, &people, &roots), &hsm, &log, &clock, &entropy),
             people,
+            roots,
             clock,
             log,
             records,
@@ -205,12 +210,18 @@ impl World {
     /// A new process over the same data: nothing cached.
     pub(crate) fn restart(&mut self) {
         self.site = site(
-            (&self.records, &self.people),
+            (&self.records, &self.people, &self.roots),
             &self.hsm,
             &self.log,
             &self.clock,
             &self.entropy,
         );
+    }
+
+    /// A new process that trusts the chains of these roots.
+    pub(crate) fn trust(&mut self, roots: TrustedRoots) {
+        self.roots = roots;
+        self.restart();
     }
 
     /// A restart over another handle of the store.
@@ -239,8 +250,11 @@ impl World {
     }
 
     pub(crate) async fn raw(&self, operation: &str, caller: Caller, body: &[u8]) -> Answer {
+        self.send(operation, self.request(caller, body)).await
+    }
+
+    pub(crate) async fn send(&self, operation: &str, request: Request<'_>) -> Answer {
         let operation = OperationName::parse(operation).unwrap();
-        let request = self.request(caller, body);
         let request_id = request.request_id;
         let audited = dispatch(&self.site, operation, request).await;
         assert_eq!(audited.request_id(), Some(request_id));
@@ -340,7 +354,7 @@ impl World {
 }
 
 fn site(
-    (records, people): (&Records, &Arc<People>),
+    (records, people, roots): (&Records, &Arc<People>, &TrustedRoots),
     hsm: &Arc<WatchedHsm>,
     log: &Arc<MemoryLog>,
     clock: &Arc<TestClock>,
@@ -356,7 +370,7 @@ fn site(
         marker_key: [9; 32],
         neighbours: Arc::new(keystead_engine::Alone),
         attestation: keystead_engine::Attestation {
-            roots: keystead_engine::TrustedRoots::none(),
+            roots: roots.clone(),
             max_age_millis: 300_000,
         },
         quotas: keystead_engine::Quotas::default(),
