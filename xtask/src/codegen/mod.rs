@@ -63,7 +63,7 @@ const SERVICES: &[Service] = &[
             ),
             (
                 "model/sts-keystead.json",
-                "62a3cc1a94b7580b2dc3daa8c1181e759535b272d4c71120550aeba635be7764",
+                "4ad8d1f1666f92f115564d2fe91d60c63d6cd92b5db88b770566d4c48d00b94e",
             ),
         ],
         uncovered: "conformance/uncovered-sts-operations.txt",

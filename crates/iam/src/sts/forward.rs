@@ -111,7 +111,7 @@ fn verify(
         .ok_or_else(|| Fault::validation("PayloadSha256 is no SHA-256 digest in hex."))?;
     let request = Request {
         method: &input.method,
-        path: &input.path,
+        path: &input.uri,
         query: input.query.as_deref().filter(|query| !query.is_empty()),
         headers: &headers,
         body: Payload::Digest(digest),

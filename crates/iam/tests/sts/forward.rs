@@ -88,7 +88,7 @@ impl Signed {
             })
             .collect();
         format!(
-            "GetForwardAccessSession&Method=PUT&Path=%2Fbucket%2Fkey&Query=x%3D1\
+            "GetForwardAccessSession&Method=PUT&Uri=%2Fbucket%2Fkey&Query=x%3D1\
              &PayloadSha256={}{headers}",
             self.payload
         )
@@ -182,7 +182,7 @@ async fn changed_and_old_requests_are_refused() {
     let form = sign((&id, &secret, None), "storage", 0).form();
     for (from, to) in [
         ("Method=PUT", "Method=GET"),
-        ("Path=%2Fbucket%2Fkey", "Path=%2Fbucket%2Fother"),
+        ("Uri=%2Fbucket%2Fkey", "Uri=%2Fbucket%2Fother"),
         ("Query=x%3D1", "Query=x%3D2"),
         ("storage.example.com", "other.example.com"),
     ] {

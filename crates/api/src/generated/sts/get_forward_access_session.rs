@@ -57,46 +57,46 @@ pub struct Input {
     pub headers: Vec<model::ForwardedHeader>,
     /// `Method`: text, 1–16 characters of `[A-Z]+`.
     pub method: String,
-    /// `Path`: text, 1–8192 characters.
-    pub path: String,
     /// `PayloadSha256`: text, 64–64 characters of `^[a-f0-9]+$`.
     pub payload_sha256: String,
     /// `Query`: text, 0–16384 characters, sensitive.
     pub query: Option<String>,
+    /// `Uri`: text, 1–8192 characters.
+    pub uri: String,
 }
 
 impl Input {
     pub(crate) fn read(
         members: Members<'_>,
-        place: &Path<'_>,
+        path: &Path<'_>,
         checks: &mut Checks,
     ) -> Result<Option<Self>, Fault> {
         let mut duration_seconds = Node::Null;
         let mut headers = Node::Null;
         let mut method = Node::Null;
-        let mut path = Node::Null;
         let mut payload_sha256 = Node::Null;
         let mut query = Node::Null;
+        let mut uri = Node::Null;
         for (member, node) in members {
             match member.as_ref() {
                 "DurationSeconds" => duration_seconds = node,
                 "Headers" => headers = node,
                 "Method" => method = node,
-                "Path" => path = node,
                 "PayloadSha256" => payload_sha256 = node,
                 "Query" => query = node,
+                "Uri" => uri = node,
                 _ => {}
             }
         }
         let duration_seconds = read::optional(
             duration_seconds,
-            &place.member("durationSeconds"),
+            &path.member("durationSeconds"),
             checks,
             |node, path, checks| read::number(node, path, checks, Bounds { min: 60, max: 900 }),
         )?;
         let headers = read::required(
             headers,
-            &place.member("headers"),
+            &path.member("headers"),
             checks,
             |node, path, checks| {
                 read::list(
@@ -112,27 +112,27 @@ impl Input {
         )?;
         let method = read::required(
             method,
-            &place.member("method"),
+            &path.member("method"),
             checks,
             |node, path, checks| read::text(node, path, checks, &rules::FORWARDED_METHOD_TYPE),
         )?;
-        let path = read::required(path, &place.member("path"), checks, |node, path, checks| {
-            read::text(node, path, checks, &rules::FORWARDED_PATH_TYPE)
-        })?;
         let payload_sha256 = read::required(
             payload_sha256,
-            &place.member("payloadSha256"),
+            &path.member("payloadSha256"),
             checks,
             |node, path, checks| read::text(node, path, checks, &rules::PAYLOAD_SHA256_TYPE),
         )?;
         let query = read::optional(
             query,
-            &place.member("query"),
+            &path.member("query"),
             checks,
             |node, path, checks| read::text(node, path, checks, &rules::FORWARDED_QUERY_TYPE),
         )?;
-        let (Some(headers), Some(method), Some(path), Some(payload_sha256)) =
-            (headers, method, path, payload_sha256)
+        let uri = read::required(uri, &path.member("uri"), checks, |node, path, checks| {
+            read::text(node, path, checks, &rules::FORWARDED_URI_TYPE)
+        })?;
+        let (Some(headers), Some(method), Some(payload_sha256), Some(uri)) =
+            (headers, method, payload_sha256, uri)
         else {
             return Ok(None);
         };
@@ -140,9 +140,9 @@ impl Input {
             duration_seconds,
             headers,
             method,
-            path,
             payload_sha256,
             query,
+            uri,
         }))
     }
 
@@ -155,8 +155,8 @@ impl Input {
             item.audit(out)
         });
         write::text(object.member("method"), &self.method);
-        write::text(object.member("path"), &self.path);
         write::text(object.member("payloadSha256"), &self.payload_sha256);
+        write::text(object.member("uri"), &self.uri);
         object.end();
     }
 }
@@ -167,9 +167,9 @@ impl std::fmt::Debug for Input {
             .field("duration_seconds", &self.duration_seconds)
             .field("headers", &self.headers)
             .field("method", &self.method)
-            .field("path", &self.path)
             .field("payload_sha256", &self.payload_sha256)
             .field("query", &self.query.as_ref().map(|_| Redacted))
+            .field("uri", &self.uri)
             .finish()
     }
 }

@@ -79,18 +79,18 @@ pub(crate) const FORWARDED_METHOD_TYPE: TextRule = TextRule {
     sensitive: false,
 };
 
-/// `forwardedPathType`.
-pub(crate) const FORWARDED_PATH_TYPE: TextRule = TextRule {
-    length: Bounds { min: 1, max: 8192 },
-    pattern: None,
-    sensitive: false,
-};
-
 /// `forwardedQueryType`.
 pub(crate) const FORWARDED_QUERY_TYPE: TextRule = TextRule {
     length: Bounds { min: 0, max: 16384 },
     pattern: None,
     sensitive: true,
+};
+
+/// `forwardedUriType`.
+pub(crate) const FORWARDED_URI_TYPE: TextRule = TextRule {
+    length: Bounds { min: 1, max: 8192 },
+    pattern: None,
+    sensitive: false,
 };
 
 /// `payloadSha256Type`.
@@ -215,8 +215,8 @@ pub(crate) const ALL_TEXT: &[(&str, &TextRule)] = &[
     ("forwardedHeaderNameType", &FORWARDED_HEADER_NAME_TYPE),
     ("forwardedHeaderValueType", &FORWARDED_HEADER_VALUE_TYPE),
     ("forwardedMethodType", &FORWARDED_METHOD_TYPE),
-    ("forwardedPathType", &FORWARDED_PATH_TYPE),
     ("forwardedQueryType", &FORWARDED_QUERY_TYPE),
+    ("forwardedUriType", &FORWARDED_URI_TYPE),
     ("payloadSha256Type", &PAYLOAD_SHA256_TYPE),
     ("roleSessionNameType", &ROLE_SESSION_NAME_TYPE),
     ("serialNumberType", &SERIAL_NUMBER_TYPE),
