@@ -290,3 +290,47 @@ fn strings(json: &Value, key: &str) -> Vec<String> {
         .filter_map(|item| Some(item.as_str()?.to_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(files: &[&str]) -> Result<Model, String> {
+        let files: Vec<Vec<u8>> = files.iter().map(|text| text.as_bytes().to_vec()).collect();
+        Model::parse("IAM", Protocol::Query, &files)
+    }
+
+    const FIRST: &str = r#"{"metadata":{"xmlNamespace":"https://x/","apiVersion":"1"},
+        "operations":{"One":{"output":{"shape":"M","resultWrapper":"OneResult"}}},
+        "shapes":{"M":{"type":"map","key":{"shape":"T"},"value":{"shape":"T"}},"T":{"type":"string"}}}"#;
+
+    #[test]
+    fn later_files_add_and_replace_nothing() {
+        let metadata = r#""metadata":{"xmlNamespace":"https://x/","apiVersion":"1"}"#;
+        let more = format!(r#"{{{metadata},"operations":{{"Two":{{}}}},"shapes":{{}}}}"#);
+        let model = parse(&[FIRST, &more]).unwrap();
+        let names: Vec<&str> = model.operations.iter().map(|op| &*op.name).collect();
+        assert_eq!(names, ["One", "Two"]);
+        assert_eq!(model.operations[0].wrapper.as_deref(), Some("OneResult"));
+        assert!(
+            model
+                .members(&model.operations[1].input)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!((&*model.namespace, &*model.version), ("https://x/", "1"));
+        assert_eq!(parse(&[FIRST, FIRST]).err().unwrap(), "two shapes M");
+        let again = format!(r#"{{{metadata},"operations":{{"One":{{}}}},"shapes":{{}}}}"#);
+        assert_eq!(parse(&[FIRST, &again]).err().unwrap(), "two operations One");
+    }
+
+    #[test]
+    fn a_map_is_a_context_in_json_only_and_flattened_shapes_stop_the_generator() {
+        let model = parse(&[FIRST]).unwrap();
+        assert!(matches!(model.shape("M").unwrap().kind, Kind::Map(..)));
+        let json = Model::parse("KMS", Protocol::Json, &[FIRST.as_bytes().to_vec()]).unwrap();
+        assert!(matches!(json.shape("M").unwrap().kind, Kind::Context));
+        let flat = FIRST.replace(r#""type":"map""#, r#""type":"map","flattened":true"#);
+        assert!(parse(&[&flat]).err().unwrap().contains("flattened"));
+    }
+}
