@@ -171,7 +171,11 @@ pub(crate) fn refusal(who: &str, action: &str, what: &str, denial: &Denial) -> S
             } else {
                 "a"
             };
-            format!("{head} with an explicit deny in {article} {kind}")
+            // A guardrail or managed policy has an ARN of its own; an inline one has not.
+            let arn = place.policy.as_deref();
+            let arn = arn.filter(|name| name.starts_with("arn:") && !name.contains('#'));
+            let arn = arn.map(|arn| format!(": {arn}")).unwrap_or_default();
+            format!("{head} with an explicit deny in {article} {kind}{arn}")
         }
     }
 }

@@ -397,7 +397,7 @@ async fn guardrails_hold_for_the_root_user_too() {
         "{text}"
     );
     assert!(
-        text.contains("with an explicit deny in a service control policy"),
+        text.contains("with an explicit deny in a service control policy: arn:aws:organizations::"),
         "{text}"
     );
     world.ok("CreateGroup&GroupName=g").await;
