@@ -124,7 +124,9 @@ fn verify(
 fn digest(hex: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    if pairs.len() != digest.len() || !rest.is_empty() {
+    // `from_str_radix` would take a sign.
+    let is_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
+    if pairs.len() != digest.len() || !rest.is_empty() || !is_hex {
         return None;
     }
     for (byte, pair) in digest.iter_mut().zip(pairs) {
