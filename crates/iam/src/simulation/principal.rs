@@ -187,9 +187,10 @@ impl Operation for api::SimulatePrincipalPolicy {
     }
 }
 
-/// A boundary whose policy is gone allows nothing.
+/// A boundary whose policy is gone denies everything, as it does for real requests.
 fn boundary(scene: &Scene<'_>, arn: &str) -> Result<Vec<Source>, Fault> {
-    const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    const NOTHING: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
     Ok(vec![match Source::managed(scene, arn)? {
         Some(source) => source,
         None => {
