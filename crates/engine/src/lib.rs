@@ -22,7 +22,6 @@ mod operation;
 mod ready;
 mod serve;
 mod service;
-mod shown_policy;
 mod site;
 mod states;
 mod target;

@@ -1,7 +1,7 @@
 //! What the audit record and the caller are told of a decision.
 
 use keystead_policy::{Basis, Decision, Granted, Place, explain};
-use keystead_types::Principal;
+use keystead_types::{GrantId, Principal};
 use serde_json::Value;
 
 use super::Answer;
@@ -31,13 +31,13 @@ pub(super) fn answer(
     Answer {
         decision,
         explanation,
+        grant_id: None,
     }
 }
 
 fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation {
     let question = asking.question;
-    let Some(explained) = asking.with_policies(grant, late, |case, request| explain(case, request))
-    else {
+    let Some(explained) = asking.with_policies(grant, late, explain) else {
         // Who is gone has no policies that could be told.
         let why = serde_json::json!({"allowed": false, "noAllowIn": "identity-based policy"});
         let told = format!(
@@ -66,12 +66,20 @@ fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation 
 
 /// Why, for the audit record of an allowed request: few bytes. The root user needs no word on what
 /// is its own account's.
-pub(super) fn note_basis(stage: &mut Stage<'_>, action: &str, basis: &Basis) {
+pub(super) fn note_basis(
+    stage: &mut Stage<'_>,
+    action: &str,
+    basis: &Basis,
+    grant_id: Option<GrantId>,
+) {
     let root = matches!(stage.caller.principal, Principal::Root { .. });
     let by = match basis {
         Basis::Root => return,
         Basis::Statement(_) if root => return,
-        Basis::Grant => r#""grant""#.to_owned(),
+        Basis::Grant => match grant_id {
+            Some(grant_id) => format!(r#""grant","grantId":"{grant_id}""#),
+            None => r#""grant""#.to_owned(),
+        },
         Basis::Statement(place) => described(place),
     };
     let text = format!(r#"{{"action":"{action}","decision":{{"allowed":true,"by":{by}}}}}"#);

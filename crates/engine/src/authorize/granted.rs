@@ -6,7 +6,7 @@ use keystead_types::{Fault, GrantOperation, Principal};
 
 use crate::entry::KeyEntry;
 use crate::facts::Facts;
-use crate::grants::{self, GrantAsk};
+use crate::grants::{self, GrantAsk, GrantMatch};
 use crate::lookup::Stage;
 
 /// What the grants on a key say to an action.
@@ -15,10 +15,10 @@ pub(super) async fn granted(
     key: &KeyEntry,
     action: &'static str,
     facts: &Facts<'_>,
-) -> Result<Granted, Fault> {
+) -> Result<Option<GrantMatch>, Fault> {
     let name = action.strip_prefix("kms:").unwrap_or_default();
     let operation = match GrantOperation::parse(name) {
-        None | Some(GrantOperation::RetireGrant) => return Ok(Granted::No),
+        None | Some(GrantOperation::RetireGrant) => return Ok(None),
         Some(operation) => operation,
     };
     let ask = GrantAsk {
@@ -27,8 +27,7 @@ pub(super) async fn granted(
         source_arn: source_arn(stage),
         child: facts.grant.as_ref(),
     };
-    let found = grants::applicable(stage.site, key, stage.caller, &ask).await?;
-    Ok(found.map_or(Granted::No, |found| Granted::To(found.named)))
+    grants::applicable(stage.site, key, stage.caller, &ask).await
 }
 
 /// `aws:SourceArn`: what a service says of the resource for which it calls.

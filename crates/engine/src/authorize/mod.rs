@@ -12,7 +12,7 @@ mod words;
 
 use keystead_policy::{Decision, Denial, Granted, Kind, Policy};
 use keystead_store::records::{GrantConstraints, GrantRecord, KeyRecord};
-use keystead_types::{AliasArn, AliasName, Fault, KeyArn, Principal};
+use keystead_types::{AliasArn, AliasName, Fault, GrantId, KeyArn, Principal};
 
 use crate::context::Late;
 use crate::entry::KeyEntry;
@@ -39,6 +39,8 @@ pub(crate) enum Subject<'a> {
 struct Answer {
     decision: Decision,
     explanation: Explanation,
+    /// The grant that took part.
+    grant_id: Option<GrantId>,
 }
 
 impl Answer {
@@ -78,7 +80,7 @@ pub(crate) async fn key(
         match note(stage, action, answer) {
             Ok(()) => return Ok(()),
             Err(denied) if own && subject != Subject::Ciphertext => {
-                return Err(refusal::own(stage, action, key.arn_text(), denied));
+                return Err(refusal::own(stage, action, key.arn_text(), &denied));
             }
             Err(_) => {}
         }
@@ -114,18 +116,22 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
         parties: &parties,
     };
     let mut late = Late::default();
-    let mut grant = Granted::No;
-    let mut decision = settle(&asking, grant, &mut late).await?;
+    let mut grant = None;
+    let mut decision = settle(&asking, Granted::No, &mut late).await?;
     if let Decision::Denied(denial) = &decision
         && can_be_mended(denial)
         && parties.is_known()
     {
         grant = granted::granted(stage, key, question.action, question.facts).await?;
-        if grant != Granted::No {
-            decision = settle(&asking, grant, &mut late).await?;
+        if let Some(found) = &grant {
+            decision = settle(&asking, Granted::To(found.named), &mut late).await?;
         }
     }
-    Ok(explained::answer(&asking, decision, grant, &late))
+    let said = grant.map_or(Granted::No, |found| Granted::To(found.named));
+    Ok(Answer {
+        grant_id: grant.map(|found| found.grant_id),
+        ..explained::answer(&asking, decision, said, &late)
+    })
 }
 
 /// Asks all policies, with what grants are known to say.
@@ -180,7 +186,7 @@ struct Denied {
 fn note(stage: &mut Stage<'_>, action: &str, answer: Answer) -> Result<(), Denied> {
     match answer.decision {
         Decision::Allowed(basis) => {
-            explained::note_basis(stage, action, &basis);
+            explained::note_basis(stage, action, &basis, answer.grant_id);
             Ok(())
         }
         Decision::Denied(denial) => {
@@ -248,7 +254,7 @@ pub(crate) async fn retirement(
     let answer = ask_to_retire(stage, &question, party, grant).await?;
     match note(stage, action, answer) {
         Ok(()) => Ok(()),
-        Err(denied) if own => Err(refusal::own(stage, action, key.arn_text(), denied)),
+        Err(denied) if own => Err(refusal::own(stage, action, key.arn_text(), &denied)),
         Err(_) => Err(stranger(stage, action, key.arn_text())),
     }
 }
@@ -274,7 +280,7 @@ async fn ask_to_retire(
     }
     Ok(Answer {
         decision: Decision::Denied(Denial::Implicit(Kind::Resource)),
-        explanation: answer.explanation,
+        ..answer
     })
 }
 
@@ -315,7 +321,7 @@ fn own_account(stage: &mut Stage<'_>, action: &'static str, resource: &str) -> R
         sides: Sides::Both,
     };
     let answer = answer(stage, &question);
-    note(stage, action, answer).map_err(|denied| refusal::own(stage, action, resource, denied))
+    note(stage, action, answer).map_err(|denied| refusal::own(stage, action, resource, &denied))
 }
 
 /// The answer to a question about no key: nothing has to be read for it.

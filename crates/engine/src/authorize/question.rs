@@ -132,7 +132,7 @@ impl Asking<'_> {
             // A service is no principal of the account that it acts for.
             service_control: match service {
                 true => &[],
-                false => &*parties.own.service_control,
+                false => &parties.own.service_control,
             },
             resource_control,
             endpoint: endpoint.and_then(|endpoint| endpoint.policy.as_ref()),

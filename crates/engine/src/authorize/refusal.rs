@@ -31,7 +31,7 @@ pub(super) fn own(
     stage: &Stage<'_>,
     action: &'static str,
     resource: &str,
-    denied: Denied,
+    denied: &Denied,
 ) -> Fault {
     let fault = refused(stage, action).on_resource(resource, &denied.denial);
     sealed(stage, fault, &denied.sealed)
@@ -43,6 +43,7 @@ pub(crate) fn stranger(stage: &Stage<'_>, action: &'static str, resource: &str) 
     let Answer {
         decision,
         explanation,
+        ..
     } = callers_side(stage, action, resource);
     let denial = match decision {
         Decision::Denied(denial) => denial,
@@ -62,6 +63,7 @@ pub(crate) fn unreachable_ciphertext(
     let Answer {
         decision,
         explanation,
+        ..
     } = callers_side(stage, action, &key.to_string());
     let words = refused(stage, action);
     let fault = match decision {

@@ -1,7 +1,7 @@
 //! Key policies as they are stored: checked, and bound to the users and roles that they name.
 
 use keystead_identity::{Identities, Named};
-use keystead_policy::{NamedPrincipal, Policy, PolicyError, PolicyKind};
+use keystead_policy::{NamedPrincipal, Policy, PolicyError, PolicyKind, with_unique_ids};
 use keystead_store::records::KeyRecord;
 use keystead_types::{Fault, FaultKind, KeyArn, Principal, partition_of};
 
@@ -9,7 +9,6 @@ use super::Ready;
 use super::key::Lockout;
 use crate::authorize;
 use crate::lookup::Stage;
-use crate::shown_policy::with_unique_ids;
 use crate::target::{AnyUse, OneKey};
 
 /// Users and roles of a policy and the unique ids that they had when it was stored.
