@@ -205,6 +205,6 @@ pub(crate) fn denied(text: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
 pub(crate) fn gone() -> Fault {
     Fault::new(
         FaultKind::UnrecognizedClient,
-        "The security token included in the request is invalid",
+        "The security token included in the request is invalid.",
     )
 }
