@@ -5,12 +5,17 @@ import time
 import pytest
 from harness.caller import Caller
 
+from people import Account
+
 GRANT_ID = "0" * 64
 
 
-def user(caller, name="alice"):
-    """The ARN of a user of the caller's account."""
-    return f"arn:aws:iam::{caller.account}:user/{name}"
+def user(caller):
+    """The ARN of a user of the caller's account, made when first asked for."""
+    if not hasattr(caller, "alice"):
+        account = Account(caller.server, caller.account)
+        caller.alice = account.iam.create_user(UserName="alice")["User"]["Arn"]
+    return caller.alice
 
 
 def wanted(caller, key, **more):

@@ -487,7 +487,6 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="divergences, what is not there: Condition")
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_policy_asks_for_an_image(attested, chain, enclave, name):
     pcr, root = CONDITIONS[name], attested.root
