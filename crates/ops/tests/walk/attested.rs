@@ -59,7 +59,9 @@ async fn what_a_document_attests_decides() {
         let key = world.key_under(policy(&[statement])).await;
         let sent = |recipient: Option<Value>| {
             let mut body = json!({"KeyId": key, "KeySpec": "AES_256"});
-            recipient.map(|one| body["Recipient"] = one);
+            if let Some(one) = recipient {
+                body["Recipient"] = one;
+            }
             body
         };
         let asked = sent(Some(recipient(document)));

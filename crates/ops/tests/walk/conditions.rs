@@ -100,7 +100,7 @@ fn peer(who: Who, usual: Peer) -> Peer {
     }
 }
 
-fn grant(extra: Value) -> Value {
+fn grant(extra: &Value) -> Value {
     let mut body = json!({"Operations": ["Encrypt", "Decrypt"],
         "GranteePrincipal": format!("arn:aws:iam::{OTHER}:user/bob")});
     merge(&mut body, extra);
@@ -113,7 +113,7 @@ fn service_grant() -> Value {
         "RetiringServicePrincipal": "ec2.eu-west-1.amazonaws.com", "Constraints": {"SourceArn": source}})
 }
 
-fn merge(body: &mut Value, extra: Value) {
+fn merge(body: &mut Value, extra: &Value) {
     for (name, value) in extra.as_object().unwrap() {
         body[name] = value.clone();
     }
@@ -130,7 +130,7 @@ fn kms_rows() -> Vec<Row> {
     let wrapping =
         json!({"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"});
     let constrained = grant(
-        json!({"Constraints": {"EncryptionContextSubset": {"Team": "red"}},
+        &json!({"Constraints": {"EncryptionContextSubset": {"Team": "red"}},
         "RetiringPrincipal": format!("arn:aws:iam::{OTHER}:user/carol")}),
     );
     let arn = |name: &str| json!(format!("arn:aws:iam::{OTHER}:user/{name}"));
@@ -891,7 +891,7 @@ async fn is_refused(world: &World, row: &Row, value: &Value, with_it: &Value) ->
     };
     world.people.set(&caller.principal, standing);
     let mut sent = with_it.clone();
-    merge(&mut sent, body.clone());
+    merge(&mut sent, body);
     let sent = serde_json::to_vec(&sent).unwrap();
     let mut request = world.request(caller, &sent);
     request.peer = peer(*who, request.peer);

@@ -166,7 +166,7 @@ impl Identities for People {
         Some((AccountId::parse(account).ok()?, name.into()))
     }
 
-    fn seal_message(&self, explanation: &[u8]) -> Option<String> {
+    fn seal_message(&self, _: AccountId, explanation: &[u8]) -> Option<String> {
         let text = String::from_utf8(explanation.to_vec()).unwrap();
         let mut sealed = self.sealed.lock().unwrap();
         sealed.push(text);
