@@ -117,7 +117,8 @@ impl Asker<'_> {
                 let why = explain(&case, &question);
                 entry.authorization(told(&why, &question, AUDITED_EXPLANATION_BYTES));
                 let sealed = told(&why, &question, SEALED_EXPLANATION_BYTES);
-                Err(match self.service.directory().seal_message(&sealed) {
+                let directory = self.service.directory();
+                Err(match directory.seal_message(caller.account, &sealed) {
                     Some(message) => fault.with_authorization_message(message),
                     None => fault,
                 })

@@ -62,9 +62,9 @@ pub trait Identities: Send + Sync {
     /// `(account, "user/team/alice")`. `None` when it is gone.
     fn holder(&self, unique_id: &str) -> Option<(AccountId, Arc<str>)>;
 
-    /// Seals the explanation of a denial, which its reader gets back from
-    /// DecodeAuthorizationMessage. `None` when it is too large, or nothing can be sealed here.
-    fn seal_message(&self, explanation: &[u8]) -> Option<String>;
+    /// Seals the explanation of a denial for a caller of `account`; readers of that account get
+    /// it back from DecodeAuthorizationMessage. `None` when it is too large, or nothing can be sealed here.
+    fn seal_message(&self, account: AccountId, explanation: &[u8]) -> Option<String>;
 }
 
 /// A deployment whose only identities are root users and services.
@@ -94,7 +94,7 @@ impl Identities for RootsOnly {
         None
     }
 
-    fn seal_message(&self, _: &[u8]) -> Option<String> {
+    fn seal_message(&self, _: AccountId, _: &[u8]) -> Option<String> {
         None
     }
 }

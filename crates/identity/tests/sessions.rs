@@ -310,30 +310,35 @@ async fn the_number_of_opened_sessions_is_bounded() {
 #[tokio::test]
 async fn explanations_open_here_and_nowhere_else() {
     let (rig, directory, worker) = with_worker().await;
+    let (ours, theirs) = (account(), service_account());
     let text = br#"{"allowed":false}"#;
-    let sealed = directory.seal_message(text).unwrap();
+    let sealed = directory.seal_message(ours, text).unwrap();
     assert!(sealed.bytes().all(|byte| byte.is_ascii_graphic()));
-    assert_ne!(sealed, directory.seal_message(text).unwrap());
-    assert_eq!(directory.open_message(&sealed).as_deref(), Some(&text[..]));
+    assert_ne!(sealed, directory.seal_message(ours, text).unwrap());
     assert_eq!(
-        rig.open().await.open_message(&sealed).as_deref(),
+        directory.open_message(ours, &sealed).as_deref(),
         Some(&text[..])
     );
+    assert_eq!(
+        rig.open().await.open_message(ours, &sealed).as_deref(),
+        Some(&text[..])
+    );
+    assert!(directory.open_message(theirs, &sealed).is_none());
     let (_, stranger, _) = with_worker().await;
-    assert!(stranger.open_message(&sealed).is_none());
+    assert!(stranger.open_message(ours, &sealed).is_none());
     for at in 0..sealed.len() {
         let mut bad = sealed.clone().into_bytes();
         bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
         assert!(
             directory
-                .open_message(std::str::from_utf8(&bad).unwrap())
+                .open_message(ours, std::str::from_utf8(&bad).unwrap())
                 .is_none()
         );
-        assert!(directory.open_message(&sealed[..at]).is_none());
+        assert!(directory.open_message(ours, &sealed[..at]).is_none());
     }
     // A session token is no explanation.
     let issued = directory.issue(session_of(&worker, None)).await.unwrap();
-    assert!(directory.open_message(&issued.token).is_none());
-    assert!(directory.seal_message(&[b'x'; 3000]).is_some());
-    assert!(directory.seal_message(&[b'x'; 3100]).is_none());
+    assert!(directory.open_message(ours, &issued.token).is_none());
+    assert!(directory.seal_message(ours, &[b'x'; 3000]).is_some());
+    assert!(directory.seal_message(ours, &[b'x'; 3100]).is_none());
 }

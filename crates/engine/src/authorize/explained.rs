@@ -1,7 +1,7 @@
 //! What the audit record and the caller are told of a decision.
 
 use keystead_policy::{Basis, Decision, Granted, Place, explain};
-use keystead_types::{GrantId, Principal};
+use keystead_types::{GrantId, Principal, partition_of};
 use serde_json::Value;
 
 use super::Answer;
@@ -50,9 +50,13 @@ fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation 
             sealed: told,
         };
     };
+    let stage = asking.stage;
+    let partition = partition_of(stage.site.region());
+    let who = stage.caller.principal.arn(partition).to_string();
     let told = |most| {
         let mut value = explained.to_json(most);
         if let Some(members) = value.as_object_mut() {
+            members.insert("principal".to_owned(), who.as_str().into());
             members.insert("action".to_owned(), question.action.into());
             members.insert("resource".to_owned(), question.resource.into());
         }

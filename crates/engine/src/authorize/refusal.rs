@@ -20,7 +20,11 @@ fn refused<'a>(stage: &Stage<'a>, action: &'static str) -> Refused<'a> {
 
 /// A refusal with its sealed explanation, if it has one.
 fn sealed(stage: &Stage<'_>, fault: Fault, explanation: &[u8]) -> Fault {
-    match stage.site.identities().seal_message(explanation) {
+    match stage
+        .site
+        .identities()
+        .seal_message(stage.caller.account, explanation)
+    {
         Some(message) => fault.with_authorization_message(message),
         None => fault,
     }

@@ -146,7 +146,7 @@ impl<'a> Asker<'a> {
                 if ask.account != caller.account {
                     return Err(fault);
                 }
-                let sealed = directory.seal_message(&told(EXPLANATION_MAX_BYTES));
+                let sealed = directory.seal_message(caller.account, &told(EXPLANATION_MAX_BYTES));
                 Err(match sealed {
                     Some(message) => fault.with_authorization_message(message),
                     None => fault,

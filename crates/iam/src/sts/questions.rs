@@ -94,10 +94,9 @@ impl Operation for DecodeAuthorizationMessage {
                 "Message is not valid",
             )
         };
-        let opened = call
-            .service
-            .directory()
-            .open_message(&input.encoded_message);
+        let account = call.bearer.caller.account;
+        let directory = call.service.directory();
+        let opened = directory.open_message(account, &input.encoded_message);
         let opened = opened.ok_or_else(invalid)?;
         let message = serde_json::from_slice(&opened).map_err(|_| invalid())?;
         Ok(decode_authorization_message::Output {

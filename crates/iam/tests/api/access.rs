@@ -312,7 +312,10 @@ async fn a_denial_explains_itself() {
     let user = world.user("u", &document).await;
     let fault = world.ask(&user, "ListUsers").await.unwrap_err();
     let sealed = fault.authorization_message().unwrap();
-    let opened = world.directory.open_message(sealed).unwrap();
+    let opened = world
+        .directory
+        .open_message(user.caller.account, sealed)
+        .unwrap();
     let opened = String::from_utf8(opened).unwrap();
     assert!(
         opened.contains("iam:ListUsers") && opened.contains("aws:SourceIp"),

@@ -107,13 +107,16 @@ impl Directory {
         })
     }
 
-    /// Opens an explanation that [`Identities::seal_message`] sealed. `None` for anything else.
-    pub fn open_message(&self, message: &str) -> Option<Vec<u8>> {
+    /// Opens an explanation that [`Identities::seal_message`] sealed for that account. `None` for
+    /// anything else.
+    pub fn open_message(&self, account: AccountId, message: &str) -> Option<Vec<u8>> {
         if message.len() > MESSAGE_MAX_CHARS {
             return None;
         }
         let sealed = STANDARD_NO_PAD.decode_to_vec(message).ok()?;
-        let opened = self.vault.open(Purpose::Message, b"", &sealed);
+        let opened = self
+            .vault
+            .open(Purpose::Message, account.as_bytes(), &sealed);
         opened.map(|mut text| std::mem::take(&mut *text))
     }
 }
@@ -221,12 +224,12 @@ impl Identities for Directory {
         Some((account, text.into()))
     }
 
-    fn seal_message(&self, explanation: &[u8]) -> Option<String> {
+    fn seal_message(&self, account: AccountId, explanation: &[u8]) -> Option<String> {
         let mut fresh = [0; FRESH_BYTES];
         self.entropy.fill(&mut fresh);
         let sealed = self
             .vault
-            .seal(Purpose::Message, b"", &fresh, explanation)?;
+            .seal(Purpose::Message, account.as_bytes(), &fresh, explanation)?;
         let text = STANDARD_NO_PAD.encode_to_string(sealed);
         (text.len() <= MESSAGE_MAX_CHARS).then_some(text)
     }
