@@ -31,7 +31,10 @@ def forward(endpoint, region, own, request, body):
     path, _, query = request.path.partition("?")
     form = {"Action": "GetForwardAccessSession", "Version": "2011-06-15", "Method": request.command}
     form |= {"Uri": path, "Query": query, "PayloadSha256": hashlib.sha256(body).hexdigest()}
-    for at, (name, value) in enumerate(request.headers.items(), 1):
+    signed = request.headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    names = ["authorization", *signed.split(";")]
+    kept = [(n, v) for n, v in request.headers.items() if n.lower() in names]
+    for at, (name, value) in enumerate(kept, 1):
         form |= {f"Headers.member.{at}.Name": name, f"Headers.member.{at}.Value": value}
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
     call = AWSRequest("POST", endpoint, data=urllib.parse.urlencode(form), headers=headers)
