@@ -86,7 +86,7 @@ impl Asker<'_> {
             action,
             resource: &ask.resource,
             resource_account: account,
-            unique_id: caller.unique_id.as_deref(),
+            unique_id: self.bearer.holder_id(),
             context: &context,
         };
         let case = Case {

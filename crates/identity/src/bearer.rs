@@ -48,7 +48,7 @@ impl Bearer {
 
     /// The unique id of the user or role whose policies count: the caller's own, or of a
     /// federated user the issuer's.
-    pub(crate) fn holder_id(&self) -> Option<&str> {
+    pub fn holder_id(&self) -> Option<&str> {
         match self.caller.principal {
             Principal::FederatedUser { .. } => self.issuer.as_deref(),
             _ => self.caller.unique_id.as_deref(),

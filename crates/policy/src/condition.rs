@@ -7,14 +7,17 @@
 //! - A key that the request does not have, or has without any value: a positive operator does not
 //!   hold, a negated one holds, `…IfExists` holds, `ForAllValues:` holds, `ForAnyValue:` does not,
 //!   `Null` with `true` holds.
-//! - A key with several values under an operator without `ForAllValues:` or `ForAnyValue:` is read
+//! - A tag or a pair of an encryption context that the request has in several spellings, which
+//!   differ in case only, has several values where one is meant: in an Allow all of them must fit,
+//!   in a Deny it is enough that one does.
+//! - Any other key with several values under an operator without `ForAllValues:` or `ForAnyValue:` is read
 //!   as under `ForAnyValue:`; AWS leaves that open.
 //! - What cannot be compared (a text that is no number under `NumericLessThan`, a variable
 //!   without a value) fits nothing; negated, it holds in a Deny and not in an Allow. See
 //!   [`Match::Unclear`].
 //! - `…IgnoreCase` ignores the case of ASCII letters. `BinaryEquals` compares canonical base64.
 
-use crate::context::{ConditionKey, Context, Value};
+use crate::context::{ConditionKey, Context, KnownKey, Value};
 use crate::error::PolicyError;
 use crate::limits::{EXPLAINED_VALUE_MAX_CHARS, EXPLAINED_VALUES_MAX};
 use crate::literal::{self, Network, Scaled};
@@ -134,7 +137,11 @@ impl Condition {
 
     /// Whether a request meets it. Allocates nothing.
     pub(crate) fn holds(&self, effect: Effect, context: &dyn Context) -> bool {
-        let all = self.operator.set == Some(Set::All);
+        let family = self.key.known().is_some_and(KnownKey::is_family);
+        let all = match self.operator.set {
+            Some(set) => set == Set::All,
+            None => family && effect == Effect::Allow,
+        };
         let mut told = false;
         // Of the values so far: whether all fit, or whether any does.
         let mut fits = all;

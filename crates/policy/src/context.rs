@@ -28,7 +28,8 @@ macro_rules! known_keys {
                 match self { $(Self::$plain => $name,)* $(Self::$family => $prefix,)* }
             }
 
-            fn is_family(self) -> bool {
+            /// Whether it has one value for each name, of which the caller chooses the case.
+            pub(crate) fn is_family(self) -> bool {
                 match self { $(Self::$plain => false,)* $(Self::$family => true,)* }
             }
         }
@@ -143,6 +144,25 @@ known_keys! {
     RequestTag = "aws:RequestTag/";
     ResourceTag = "aws:ResourceTag/";
     IamResourceTag = "iam:ResourceTag/";
+    }
+}
+
+impl KnownKey {
+    /// Whether requests have it as a set of values. Such a key is no policy variable.
+    pub(crate) fn is_multi_valued(self) -> bool {
+        matches!(
+            self,
+            Self::EncryptionContextKeys
+                | Self::GrantOperations
+                | Self::ResourceAliases
+                | Self::CalledVia
+                | Self::PrincipalOrgPaths
+                | Self::PrincipalServiceNamesList
+                | Self::ResourceOrgPaths
+                | Self::SourceOrgPaths
+                | Self::TagKeys
+                | Self::StsTransitiveTagKeys
+        )
     }
 }
 

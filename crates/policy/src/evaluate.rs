@@ -39,8 +39,9 @@ pub struct Request<'a> {
     /// same verdict and needs its own account's permission as well, which
     /// [`decide`](crate::decide) demands.
     pub resource_account: AccountId,
-    /// The unique id of the caller's user or role (`AIDA…`, `AROA…`), if it has one. An entry of
-    /// a policy that was bound to a unique id fits no other.
+    /// The unique id of the caller's user or role (`AIDA…`, `AROA…`), if it has one; for a
+    /// federated user that of the user who made the session. An entry of a policy that was bound
+    /// to a unique id fits no other.
     pub unique_id: Option<&'a str>,
     /// The request's condition keys.
     pub context: &'a dyn Context,
@@ -84,7 +85,8 @@ pub enum Named {
     /// By its own ARN: a user, a session of a role, a federated user, a service; also an
     /// account's root user by the account's ARN.
     Principal,
-    /// By the ARN of the role of which it is a session.
+    /// By the ARN of the role of which it is a session, or of the user who made its federated
+    /// session.
     Role,
     /// As everyone, or by not being excepted.
     Everyone,

@@ -174,6 +174,10 @@ impl NamedPrincipal {
                 };
             }
             Self::Role { .. } => Named::Role,
+            // What a user is given or denied, its federated users have within their limits.
+            Self::User { .. } if matches!(asker.principal, Principal::FederatedUser { .. }) => {
+                Named::Role
+            }
             _ => Named::Principal,
         };
         self.is_caller(asker).then_some(named)
@@ -207,6 +211,16 @@ impl NamedPrincipal {
                 },
                 Principal::RoleSession { role: caller, .. },
             ) => is_named(name, unique_id, caller) && is_of(partition, account),
+            // The request's unique id is that of the user who made the session.
+            (
+                Self::User {
+                    partition,
+                    account,
+                    unique_id: Some(id),
+                    ..
+                },
+                Principal::FederatedUser { .. },
+            ) => asker.unique_id == Some(&**id) && is_of(partition, account),
             (
                 Self::FederatedUser {
                     partition,

@@ -14,7 +14,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::context::{ConditionKey, Context, Presence, Value};
+use crate::context::{ConditionKey, Context, KnownKey, Presence, Value};
 use crate::error::PolicyError;
 use crate::limits::VARIABLES_PER_VALUE_MAX;
 use crate::literal;
@@ -336,6 +336,10 @@ fn resolve(
         }
         resolve(rest, context, values, known + 1, compare)
     };
+    // Not even asked: thousands of values for each of thousands of patterns would take long.
+    if variable.key.known().is_some_and(KnownKey::is_multi_valued) {
+        return Match::Unclear;
+    }
     let mut told = 0_usize;
     let mut found = Match::Unclear;
     let presence = context.values(&variable.key, &mut |value| {

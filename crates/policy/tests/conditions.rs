@@ -571,3 +571,37 @@ fn an_explanation_tells_the_condition_that_failed() {
     expected.push(&more);
     assert_eq!(values.unwrap(), expected.join(","));
 }
+
+/// Two spellings of one tag: nobody knows which is meant, so that neither opens what the other
+/// closes.
+#[test]
+fn spellings_of_one_tag_must_all_allow_and_any_denies() {
+    let spellings = facts([(
+        "aws:RequestTag/Project",
+        vec![Fact::Text("A".into()), Fact::Text("B".into())],
+    )]);
+    let is_a = json!({"StringEquals": {"aws:RequestTag/project": "A"}});
+    let not_a = json!({"StringNotEquals": {"aws:RequestTag/project": "A"}});
+    for condition in [&is_a, &not_a] {
+        assert!(!holds("Allow", condition, &spellings), "{condition}");
+        assert!(holds("Deny", condition, &spellings), "{condition}");
+    }
+    let either = json!({"StringEquals": {"aws:RequestTag/project": ["A", "B"]}});
+    assert!(holds("Allow", &either, &spellings));
+}
+
+/// A set is no variable, not even one of a single value.
+#[test]
+fn sets_are_no_variables() {
+    let context = facts([
+        ("kms:EncryptionContextKeys", vec![Fact::Text("k".into())]),
+        ("aws:userid", vec![Fact::Text("k".into())]),
+    ]);
+    let condition = |key: &str| json!({"StringEquals": {"aws:userid": format!("${{{key}}}")}});
+    assert!(!holds(
+        "Allow",
+        &condition("kms:EncryptionContextKeys"),
+        &context
+    ));
+    assert!(holds("Allow", &condition("aws:userid"), &context));
+}

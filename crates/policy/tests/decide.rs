@@ -580,3 +580,47 @@ fn explanations_of_other_decisions_name_what_decided() {
     assert_eq!(granted["decision"], json!({"allowed": true, "by": "grant"}));
     assert_eq!(granted["grantFor"], "role");
 }
+
+/// What a key policy says of a user reaches the sessions that the user makes for others, within
+/// their limits.
+#[test]
+fn federated_users_stand_behind_their_user() {
+    let alice = "arn:aws:iam::111122223333:user/alice";
+    let written = |effect: &str| {
+        let statement =
+            json!({"Effect": effect, "Action": "*", "Resource": "*", "Principal": {"AWS": alice}});
+        let document = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+        Policy::compile_bound(PolicyKind::Key, &document, &[(alice, "AIDAALICE0000000")]).unwrap()
+    };
+    let asked = |policy: &Policy, session: Option<&[NamedPolicy]>, unique_id| {
+        let principal = federated(OURS);
+        let request = Request {
+            principal: &principal,
+            partition: "aws",
+            action: "kms:Encrypt",
+            resource: "arn:aws:kms:eu-west-1:111122223333:key/x",
+            resource_account: id(OURS),
+            unique_id,
+            context: &NoContext,
+        };
+        let case = Case {
+            resource: Some(policy),
+            session,
+            ..Case::default()
+        };
+        decide(&case, &request)
+    };
+    let (own, other) = (Some("AIDAALICE0000000"), Some("AIDABOB000000000"));
+    let wide = [allow("wide")];
+    let denied = asked(&written("Deny"), Some(&wide), own);
+    assert!(matches!(denied, Decision::Denied(Denial::Explicit(_))));
+    assert_eq!(asked(&written("Allow"), Some(&wide), own), by_resource());
+    assert_eq!(
+        asked(&written("Allow"), Some(&[]), own),
+        implicit(Kind::Session)
+    );
+    for stranger in [other, None] {
+        let answer = asked(&written("Allow"), Some(&wide), stranger);
+        assert_eq!(answer, implicit(Kind::Resource));
+    }
+}

@@ -145,7 +145,7 @@ impl Asking<'_> {
             action: question.action,
             resource: question.resource,
             resource_account: question.account,
-            unique_id: stage.caller.unique_id.as_deref(),
+            unique_id: stage.bearer.holder_id(),
             context: &context,
         };
         let answer = run(&case, &request);

@@ -108,7 +108,7 @@ impl<'a> Asker<'a> {
             action: ask.action,
             resource: ask.resource,
             resource_account: ask.account,
-            unique_id: caller.unique_id.as_deref(),
+            unique_id: self.bearer.holder_id(),
             context: &context,
         };
         let endpoint = self.request.origin.endpoint.as_deref();

@@ -151,7 +151,19 @@ fn holds(
         let all: Vec<Likeness> = values.iter().map(one).collect();
         Likeness::any(&all).holds(negated, denies)
     };
+    // A tag or context pair in several spellings is one value that nobody knows: it must be right
+    // in each spelling to allow, and wrong in none to escape a Deny.
+    let families = [
+        "aws:principaltag/",
+        "aws:requesttag/",
+        "aws:resourcetag/",
+        "iam:resourcetag/",
+        "kms:encryptioncontext:",
+    ];
+    let lower = key.to_ascii_lowercase();
+    let one_meant = families.iter().any(|family| lower.starts_with(family));
     match set {
+        Set::None if one_meant && !denies => given.iter().all(satisfied),
         Set::All => given.iter().all(satisfied),
         // A set without a set operator is outside AWS's documentation; taken as ForAnyValue.
         Set::Any | Set::None => given.iter().any(satisfied),
