@@ -9,7 +9,7 @@ use std::thread;
 use keystead_iam::StsParts;
 use keystead_server::{CertificateSessions, Hooks, Server, ServerConfig, Service, ServiceParts};
 use keystead_sigv4::{Settings, Verifier};
-use keystead_types::Region;
+use keystead_types::{Region, partition_of};
 use keystead_wall::{Worker, WorkerPort};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -149,6 +149,16 @@ where
     served.and(ended)
 }
 
+/// The Region for which clients sign calls of IAM. Source: botocore `endpoints.json`,
+/// `credentialScope` of the partitions' `iam`.
+fn global_region(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
+
 fn service(deployment: &Arc<Deployment>, wishes: Wishes) -> Result<Service, String> {
     let Wishes {
         host_names,
@@ -158,8 +168,12 @@ fn service(deployment: &Arc<Deployment>, wishes: Wishes) -> Result<Service, Stri
         certificate_sessions,
     } = wishes;
     let served = deployment.served().clone();
-    // IAM and STS belong to no Region: whichever the client signs for is right.
-    let accepts = move |service: &str, region: &Region| service != "kms" || served.accepts(region);
+    // IAM and STS are there in every Region that is served, and in the one for which clients sign
+    // what has none. No other: the scope's Region is what policies and the audit record see.
+    let global = global_region(partition_of(&home));
+    let accepts = move |service: &str, region: &Region| {
+        served.accepts(region) || service != "kms" && region.as_str() == global
+    };
     let settings = Settings::new(SERVICES, accepts)
         .and_then(|settings| settings.with_skew_millis(i64::from(clock_skew_minutes) * 60_000))
         .map_err(|error| error.to_string())?;

@@ -41,25 +41,28 @@ pub(crate) struct Connected {
 
 impl Connected {
     /// The peer of one request to the engine.
-    pub(crate) fn peer(&self, headers: &HeaderMap, host: &[u8], bearer: &Bearer) -> Peer {
+    pub(crate) fn peer(
+        &self,
+        headers: &HeaderMap,
+        host: &[u8],
+        source: Option<ServiceSource>,
+    ) -> Peer {
         Peer {
             source_ip: self.address.to_canonical().into(),
             tls: self.tls(host),
-            origin: self.origin(headers, Some(bearer)),
+            origin: self.origin(headers, source),
         }
     }
 
-    /// Where one request came from. Only a service says for which resource it calls.
-    pub(crate) fn origin(&self, headers: &HeaderMap, bearer: Option<&Bearer>) -> Origin {
+    /// Where one request came from; `source` is of [`service_source`].
+    pub(crate) fn origin(&self, headers: &HeaderMap, source: Option<ServiceSource>) -> Origin {
         Origin {
             source_ip: Some(self.address.to_canonical()),
             secure_transport: self.tls.is_some(),
             user_agent: text(headers, &USER_AGENT, USER_AGENT_MAX_BYTES).unwrap_or_default(),
             referer: text(headers, &REFERER, REFERER_MAX_BYTES),
             endpoint: self.endpoint.clone(),
-            source: bearer
-                .filter(|bearer| matches!(bearer.caller.principal, Principal::Service { .. }))
-                .and_then(|_| source(headers)),
+            source,
         }
     }
 
@@ -94,8 +97,25 @@ fn text(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
     Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// What a service says of the resource for which it calls. A header that comes twice, is too long
-/// or has not the form of what it should be says nothing.
+/// For which resource the caller calls. Only a service says so, and only of accounts for which it
+/// is registered: others are none of its business.
+pub(crate) fn service_source(
+    headers: &HeaderMap,
+    bearer: &Bearer,
+    covers: impl Fn(AccountId) -> bool,
+) -> Option<ServiceSource> {
+    let Principal::Service { .. } = bearer.caller.principal else {
+        return None;
+    };
+    let said = source(headers)?;
+    let in_arn = said.arn.as_deref().and_then(|arn| arn.split(':').nth(4));
+    let in_arn = in_arn.and_then(|account| AccountId::parse(account).ok());
+    let covered = said.account.into_iter().chain(in_arn).all(covers);
+    covered.then_some(said)
+}
+
+/// What the headers say. One that comes twice, is too long or has not the form of what it should
+/// be says nothing.
 fn source(headers: &HeaderMap) -> Option<ServiceSource> {
     let once = |name: &HeaderName| {
         let mut values = headers.get_all(name).iter();
@@ -122,6 +142,22 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         headers
+    }
+
+    #[test]
+    fn a_source_of_a_foreign_account_is_not_believed() {
+        let own = AccountId::parse("111122223333").unwrap();
+        let said = |bearer: &Bearer, lines: &[(&'static str, &'static str)]| {
+            service_source(&headers(lines), bearer, |account| account == own)
+        };
+        let service = Bearer::service("s3.amazonaws.com".into(), own, "id".into());
+        let arn = ("x-amz-source-arn", "arn:aws:s3:::bucket");
+        assert!(said(&service, &[arn]).is_some());
+        assert!(said(&service, &[arn, ("x-amz-source-account", "111122223333")]).is_some());
+        assert!(said(&service, &[arn, ("x-amz-source-account", "444455556666")]).is_none());
+        let foreign = "arn:aws:sqs:eu-central-1:444455556666:queue";
+        assert!(said(&service, &[("x-amz-source-arn", foreign)]).is_none());
+        assert!(said(&Bearer::root(own, "id".into()), &[arn]).is_none());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use keystead_api::OperationName;
 use keystead_audit::{Audited, Rejection};
 use keystead_iam::Api;
-use keystead_identity::Bearer;
+use keystead_identity::{Bearer, ServiceSource};
 use keystead_sigv4::{Rejection as Refused, Verified};
 use keystead_types::{Fault, FaultKind, Region, RequestId};
 
@@ -18,7 +18,7 @@ use crate::Service;
 use crate::body::{BodyError, collect_within};
 use crate::dispatch::dispatch;
 use crate::head::{BadHead, Route, is_form, is_json_1_1, route};
-use crate::peer::Connected;
+use crate::peer::{Connected, service_source};
 use crate::respond::{Answer, Protocol, Reply, health, respond};
 use crate::sessions;
 
@@ -141,7 +141,7 @@ async fn kms(arrived: Arrived<'_>, bearer: Arc<Bearer>, region: Region) -> Answe
         },
     };
     let request = keystead_engine::Request {
-        peer: connected.peer(&parts.headers, host(parts), &bearer),
+        peer: connected.peer(&parts.headers, host(parts), source(service, parts, &bearer)),
         bearer,
         request_id: id,
         body,
@@ -177,7 +177,12 @@ async fn query(
     };
     let request = keystead_iam::Request {
         service: api,
-        origin: connected.origin(&parts.headers, bearer.as_deref()),
+        origin: connected.origin(
+            &parts.headers,
+            bearer
+                .as_deref()
+                .and_then(|bearer| source(service, parts, bearer)),
+        ),
         tls: connected.tls(host(parts)),
         bearer,
         request_id: id,
@@ -186,6 +191,13 @@ async fn query(
     };
     let served = service.parts().iam.serve(request).await;
     Answer::from(served).spoken(protocol)
+}
+
+/// For which resource the caller calls, if it is a service.
+fn source(service: &Service, parts: &Parts, bearer: &Bearer) -> Option<ServiceSource> {
+    let directory = service.parts().iam.directory();
+    let covers = |account| directory.service_covers(bearer, account);
+    service_source(&parts.headers, bearer, covers)
 }
 
 fn unknown_operation() -> Answer {
