@@ -75,3 +75,5 @@ pub const SEALED_EXPLANATION_MAX_BYTES: usize = 2 * 1024;
 /// Constrained grants of one grantee from which on they are indexed. Ours: below it looking at each
 /// is as fast.
 pub const GRANTS_INDEXED_FROM: usize = 64;
+/// How often ReEncrypt looks its keys up when an alias moves meanwhile. Ours: a move is rare.
+pub const SAME_KEY_ATTEMPTS: usize = 4;

@@ -127,28 +127,31 @@ fn names_foreign_maker(caller: &Caller, text: &str, blob: &[u8]) -> bool {
         .is_some_and(|(header, _)| header.key_id == key_id && header.account != caller.account)
 }
 
-/// The key that a selector means, as far as that can be said without authorization: to compare it
-/// with another. None for what cannot be a key.
+/// The key that a selector means, as far as the caller may know that before it is authorized: a
+/// guess, for the comparison with another. None for what cannot be a key, and for aliases of other
+/// accounts, whose keys are not told.
 pub(crate) async fn meant(
     stage: &Stage<'_>,
     selector: &KeySelector<'_>,
 ) -> Result<Option<(AccountId, KeyId)>, Fault> {
     let text = match selector {
         KeySelector::Named(text) => text,
-        KeySelector::Ciphertext { blob, .. } => {
-            let header = CiphertextHeader::parse(blob);
-            return Ok(header.map(|(header, _)| (header.account, header.key_id)));
-        }
+        KeySelector::Ciphertext { blob, named } => match (CiphertextHeader::parse(blob), named) {
+            (Some((header, _)), _) => return Ok(Some((header.account, header.key_id))),
+            (None, Some(text)) => text,
+            (None, None) => return Ok(None),
+        },
     };
-    let (account, name) = match KeyReference::parse(text) {
-        Ok(KeyReference::Id(key_id)) => return Ok(Some((stage.caller.account, key_id))),
+    let own = stage.caller.account;
+    let name = match KeyReference::parse(text) {
+        Ok(KeyReference::Id(key_id)) => return Ok(Some((own, key_id))),
         Ok(KeyReference::Arn(arn)) => return Ok(Some((arn.account, arn.key_id))),
-        Ok(KeyReference::Alias(name)) => (stage.caller.account, name),
-        Ok(KeyReference::AliasArn(arn)) => (arn.account, arn.name),
-        Err(_) => return Ok(None),
+        Ok(KeyReference::Alias(name)) => name,
+        Ok(KeyReference::AliasArn(arn)) if arn.account == own => arn.name,
+        Ok(KeyReference::AliasArn(_)) | Err(_) => return Ok(None),
     };
-    let target = stage.site.alias_target(account, &name, stage.freshness);
-    Ok(target.await?.map(|key_id| (account, key_id)))
+    let target = stage.site.alias_target(own, &name, stage.freshness);
+    Ok(target.await?.map(|key_id| (own, key_id)))
 }
 
 /// The header of a ciphertext of ours.

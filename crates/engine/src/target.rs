@@ -10,6 +10,7 @@ use keystead_types::{AccountId, AliasName, Fault, KeyId, KeyUsage, Timestamp};
 
 use crate::authorize;
 use crate::entry::KeyEntry;
+use crate::limits::SAME_KEY_ATTEMPTS;
 use crate::lookup::{self, Stage};
 use crate::operation::Spec;
 
@@ -180,14 +181,30 @@ impl<U: Usage> Target for TwoKeys<U> {
             lookup::meant(stage, &destination).await?,
         );
         stage.same_key = Some(both.0.is_some() && both.0 == both.1);
-        let source = lookup::authorized_key(stage, identifier, cross_account, from, source).await?;
-        stage.facts = stage.second;
-        let destination =
-            lookup::authorized_key(stage, identifier, cross_account, to, destination).await?;
-        Ok(KeyPair {
-            source,
-            destination,
-        })
+        let (first, second) = (stage.facts, stage.second);
+        // An alias may move between the guess and the look-up: what was found counts, and both
+        // keys are authorized on it.
+        for _ in 0..SAME_KEY_ATTEMPTS {
+            stage.facts = first;
+            let source =
+                lookup::authorized_key(stage, identifier, cross_account, from, source.clone());
+            let source = source.await?;
+            stage.facts = second;
+            let destination =
+                lookup::authorized_key(stage, identifier, cross_account, to, destination.clone());
+            let destination = destination.await?;
+            let same = source.arn() == destination.arn();
+            if stage.same_key == Some(same) {
+                return Ok(KeyPair {
+                    source,
+                    destination,
+                });
+            }
+            stage.same_key = Some(same);
+        }
+        Err(Fault::internal(
+            "an alias kept moving while the request ran",
+        ))
     }
 
     fn keys(held: &KeyPair) -> [Option<&KeyEntry>; 2] {

@@ -182,7 +182,8 @@ impl Asking<'_> {
             principal: &caller.principal,
             via: via(stage),
             alias: question.alias,
-            same_key: stage.same_key,
+            // Whether two keys are one is told by the keys, of which a stranger learns nothing.
+            same_key: stage.same_key.filter(|_| question.sides == Sides::Both),
             attested: stage.attested(),
             late,
             wanted: Cell::new(Wanted::default()),

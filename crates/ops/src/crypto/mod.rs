@@ -129,9 +129,17 @@ fn split(delivered: Delivered) -> (Option<Plaintext>, Option<Vec<u8>>) {
     }
 }
 
-/// Refuses an encryption context above the documented size.
+/// Pairs in an encryption context. Ours: KMS bounds the bytes only; policies look at every pair.
+const CONTEXT_PAIRS_MAX: usize = 256;
+
+/// Refuses an encryption context above the documented size, and one of too many pairs.
 fn check_context(context: &EncryptionContext) -> Result<(), Fault> {
     const MOST: usize = limits::ENCRYPTION_CONTEXT_MAX_BYTES;
+    if context.pairs().nth(CONTEXT_PAIRS_MAX).is_some() {
+        return Err(Fault::validation(format!(
+            "The encryption context has more than {CONTEXT_PAIRS_MAX} pairs."
+        )));
+    }
     if context.len_bytes() <= MOST {
         return Ok(());
     }

@@ -482,3 +482,65 @@ async fn a_denial_is_explained_in_its_record_and_to_its_caller() {
     let record = world.audit_of(answer.request_id);
     assert_eq!(record["additionalEventData"]["keystead"], Value::Null);
 }
+
+/// Whether source and destination are one key is what was found, and tells a stranger nothing.
+#[tokio::test]
+async fn re_encrypt_on_the_same_key() {
+    let world = World::new();
+    let alice = user(OWN, "alice");
+    let (key, other) = (world.key().await, world.key().await);
+    let blob = world.encrypt(&key, "x").await;
+    let same = json!({"Effect": "Allow", "Action": "kms:ReEncrypt*", "Resource": "*",
+        "Condition": {"Bool": {"kms:ReEncryptOnSameKey": "true"}}});
+    world.people.allow(&alice.principal, &[same]);
+    for (name, target) in [("alias/same", &key), ("alias/other", &other)] {
+        let sent = json!({"AliasName": name, "TargetKeyId": target});
+        world.call("CreateAlias", sent).await.ok();
+    }
+    for (destination, works) in [
+        (key.as_str(), true),
+        ("alias/same", true),
+        (other.as_str(), false),
+        ("alias/other", false),
+    ] {
+        for source in [json!(null), json!(key), json!("alias/same")] {
+            let sent = json!({"CiphertextBlob": blob, "DestinationKeyId": destination,
+                "SourceKeyId": source});
+            let answer = world.call_as(alice.clone(), "ReEncrypt", sent).await;
+            assert_eq!(
+                answer.outcome.is_ok(),
+                works,
+                "{destination}: {}",
+                answer.text()
+            );
+        }
+    }
+    let bob = user(OTHER, "bob");
+    let mut never = never(&["kms:*"]);
+    never["Condition"] = json!({"Bool": {"kms:ReEncryptOnSameKey": "true"}});
+    world
+        .people
+        .allow(&bob.principal, &[may(&["kms:*"]), never]);
+    let ask = async |name: &str| {
+        let arn = format!("arn:aws:kms:eu-west-1:{OWN}:alias/{name}");
+        let sent = json!({"SourceKeyId": arn, "DestinationKeyId": arn, "DryRun": true,
+            "DryRunModifiers": ["IGNORE_CIPHERTEXT"]});
+        let text = world.call_as(bob.clone(), "ReEncrypt", sent).await.text();
+        text.replace(name, "A")
+    };
+    assert_eq!(ask("same").await, ask("absent").await);
+}
+
+#[tokio::test]
+async fn an_encryption_context_has_at_most_256_pairs() {
+    let world = World::new();
+    let key = world.key().await;
+    for (pairs, works) in [(256, true), (257, false)] {
+        let context = (0..pairs).map(|n| (n.to_string(), json!("")));
+        let context: serde_json::Map<_, _> = context.collect();
+        let mut sent = encrypt(&key);
+        sent["EncryptionContext"] = context.into();
+        let answer = world.call("Encrypt", sent).await;
+        assert_eq!(answer.outcome.is_ok(), works, "{}", answer.text());
+    }
+}
