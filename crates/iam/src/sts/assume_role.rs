@@ -37,7 +37,10 @@ impl Operation for AssumeRole {
             ));
         }
         let world = directory.world();
-        let Some(role) = named.find(&world) else {
+        // A service works for the accounts of its credential only, whoever else trusts it.
+        let within = !matches!(caller.principal, Principal::Service { .. })
+            || directory.service_covers(call.bearer, named.account);
+        let Some(role) = named.find(&world).filter(|_| within) else {
             return Err(asker.not_there("sts:AssumeRole", named.arn));
         };
         let before = caller.session.as_deref();

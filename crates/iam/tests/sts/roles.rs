@@ -2,7 +2,10 @@
 
 use keystead_types::FaultKind;
 
-use crate::support::{ACCOUNT, OTHER, SERVICE_KEY, World, denied, encoded, may, root, text, trust};
+use crate::support::{
+    ACCOUNT, MORE, OTHER, OTHER_SERVICE_KEY, SERVICE_KEY, World, denied, encoded, may, root, text,
+    trust,
+};
 
 const EVERY: &str = r#"["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]"#;
 
@@ -373,4 +376,36 @@ async fn what_is_not_offered_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(unknown.kind(), FaultKind::UnknownOperation);
+}
+
+#[tokio::test]
+async fn services_assume_roles_of_their_own_accounts_only() {
+    let world = World::new().await;
+    let both = r#"{"Service":["storage.example.com","mail.example.com"]}"#;
+    let trusting = trust(both, EVERY, "{}");
+    let mut roles = Vec::new();
+    for of in [ACCOUNT, MORE, OTHER] {
+        roles.push(world.role(of, "worker", &trusting, "").await);
+    }
+    let [own, more, foreign] = &roles[..] else {
+        panic!("{roles:?}")
+    };
+    let storage = world.service_bearer(SERVICE_KEY);
+    let mail = world.service_bearer(OTHER_SERVICE_KEY);
+    for (service, role) in [(&storage, own), (&mail, own), (&mail, more)] {
+        world.ok(service, &assume(role, "")).await;
+    }
+    let who = |service: &std::sync::Arc<keystead_identity::Bearer>| {
+        service.caller.principal.arn("aws").to_string()
+    };
+    let missing = "arn:aws:iam::444455556666:role/missing";
+    for (service, role) in [
+        (&storage, more.as_str()),
+        (&storage, foreign),
+        (&mail, foreign),
+        (&mail, missing),
+    ] {
+        let refused = world.refused(service, &assume(role, "")).await;
+        assert_eq!(refused, refusal(&who(service), role));
+    }
 }

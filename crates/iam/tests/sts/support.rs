@@ -21,9 +21,11 @@ use keystead_wall::Command;
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const OTHER: &str = "444455556666";
+/// The second account of `mail.example.com`.
+pub(crate) const MORE: &str = "777788889999";
 /// The access key of the service `storage.example.com`, for `ACCOUNT`.
 pub(crate) const SERVICE_KEY: &str = "AKIASTORAGESERVICE22";
-/// That of another service.
+/// That of `mail.example.com`, for `ACCOUNT` and `MORE`.
 pub(crate) const OTHER_SERVICE_KEY: &str = "AKIAMAILMAILMAILMAIL";
 /// 2026-11-22T10:00:00Z
 pub(crate) const START: i64 = 1_795_341_600;
@@ -82,7 +84,7 @@ pub(crate) struct World {
     ids: AtomicU64,
 }
 
-fn service(id: &str, principal: &str) -> ServiceCredential {
+fn service(id: &str, principal: &str, more_accounts: Vec<AccountId>) -> ServiceCredential {
     ServiceCredential {
         key: AccessKey {
             id: id.into(),
@@ -90,7 +92,7 @@ fn service(id: &str, principal: &str) -> ServiceCredential {
         },
         principal: principal.into(),
         account: account(ACCOUNT),
-        more_accounts: Vec::new(),
+        more_accounts,
     }
 }
 
@@ -120,8 +122,8 @@ impl World {
             organizations: Organizations::default(),
             roots: Vec::new(),
             services: vec![
-                service(SERVICE_KEY, "storage.example.com"),
-                service(OTHER_SERVICE_KEY, "mail.example.com"),
+                service(SERVICE_KEY, "storage.example.com", Vec::new()),
+                service(OTHER_SERVICE_KEY, "mail.example.com", vec![account(MORE)]),
             ],
             development: false,
         });
@@ -151,6 +153,11 @@ impl World {
 
     pub(crate) fn now(&self) -> i64 {
         self.hands.now().as_seconds()
+    }
+
+    /// How many records the audit log has.
+    pub(crate) fn records(&self) -> usize {
+        self.log.records().len()
     }
 
     /// The last record of the audit log.
