@@ -46,14 +46,10 @@ pub(crate) fn limits(
     account: AccountId,
     world: &World,
 ) -> Result<Option<SessionLimits>, Fault> {
+    check_policy_arns(arns)?;
     let arns = arns.map(Vec::as_slice).unwrap_or_default();
     if inline.is_none() && arns.is_empty() {
         return Ok(None);
-    }
-    if arns.len() > SESSION_POLICY_ARNS_MAX {
-        return Err(Fault::validation(format!(
-            "The number of session policy ARNs exceeds {SESSION_POLICY_ARNS_MAX}."
-        )));
     }
     if let Some(document) = inline {
         // The model leaves the length of AssumeRole's to the service.
@@ -83,6 +79,16 @@ pub(crate) fn limits(
         inline: inline.cloned(),
         managed,
     }))
+}
+
+/// Errors: ValidationError for too many managed session policies; the model sets no bound.
+pub(crate) fn check_policy_arns(arns: Option<&Vec<PolicyDescriptorType>>) -> Result<(), Fault> {
+    if arns.map_or(0, Vec::len) > SESSION_POLICY_ARNS_MAX {
+        return Err(Fault::validation(format!(
+            "The number of session policy ARNs exceeds {SESSION_POLICY_ARNS_MAX}."
+        )));
+    }
+    Ok(())
 }
 
 /// Session tags.

@@ -20,13 +20,14 @@ use crate::service::{Request, Service};
 
 const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// Walks one request. What cannot be read has no account, and so no audit record.
+/// Walks one request. Until a token is verified, whoever sends it is nobody: like requests with a
+/// wrong signature it is refused without audit record, or everybody could fill the log.
 pub(crate) async fn serve(
     service: &Service,
     request: &Request<'_>,
     form: &Form,
 ) -> Audited<Vec<u8>> {
-    let input = match Shape::decode(form) {
+    let input = match Shape::decode(form).and_then(offered) {
         Ok(input) => input,
         Err(fault) => return Audited::rejected(Rejection::Malformed, fault),
     };
@@ -34,16 +35,28 @@ pub(crate) async fn serve(
         Ok(named) => named,
         Err(fault) => return Audited::rejected(Rejection::Malformed, fault),
     };
+    let world = service.directory().world();
+    let vouched = match vouch(service, &input, &named, &world).await {
+        Ok(vouched) => vouched,
+        Err(fault) => return Audited::rejected(reason(&fault), fault),
+    };
     let requester = Requester::WebIdentity(WebIdentity {
         account: named.account,
-        token: None,
+        token: Some(WebToken {
+            provider: vouched.provider.record.url.clone(),
+            audience: vouched.proven.audience.clone(),
+            subject: vouched.proven.subject.clone(),
+        }),
     });
     let mut entry = service.begin(request, Shape::ACTION, Shape::READ_ONLY, requester);
     let mut parameters = Vec::with_capacity(256);
     Shape::audit_parameters(&input, &mut parameters);
     entry.request_parameters(parameters);
     entry.role_resource(named.account, named.name);
-    let outcome = run(service, request, &input, &named, &mut entry).await;
+    let outcome = run(
+        service, request, &input, &named, &world, vouched, &mut entry,
+    )
+    .await;
     let outcome = outcome.map(|output| {
         let mut elements = Vec::with_capacity(256);
         Shape::audit_response(&output, &mut elements);
@@ -53,37 +66,70 @@ pub(crate) async fn serve(
     entry.settle(outcome).publish().await
 }
 
-async fn run(
-    service: &Service,
-    request: &Request<'_>,
-    input: &Input,
-    named: &Named<'_>,
-    entry: &mut Entry,
-) -> Result<Output, Fault> {
+/// Errors: ValidationError for parameters that no token makes good.
+fn offered(input: Input) -> Result<Input, Fault> {
     if input.provider_id.is_some() {
         return Err(Fault::validation(
             "Keystead takes OpenID Connect tokens only, which come without ProviderId.",
         ));
     }
-    let now = service.now();
-    let world = service.directory().world();
+    session::check_policy_arns(input.policy_arns.as_ref())?;
+    Ok(input)
+}
+
+/// A token that its provider signed, for us, for this moment.
+struct Vouched<'w> {
+    provider: &'w HeldProvider,
+    claims: Claims,
+    proven: Proven,
+}
+
+async fn vouch<'w>(
+    service: &Service,
+    input: &Input,
+    named: &Named<'_>,
+    world: &'w World,
+) -> Result<Vouched<'w>, Fault> {
     let token = Token::parse(&input.web_identity_token)?;
-    let provider = provider(token.issuer()?, named, &world)?;
+    let provider = provider(token.issuer()?, named, world)?;
     let claims = verified(service, token, &provider.record.url).await?;
-    let proven = claims.check(&provider.record.client_ids, now)?;
-    entry.requester(WebIdentity {
-        account: named.account,
-        token: Some(WebToken {
-            provider: provider.record.url.clone(),
-            audience: proven.audience.clone(),
-            subject: proven.subject.clone(),
-        }),
-    });
+    let proven = claims.check(&provider.record.client_ids, service.now())?;
+    Ok(Vouched {
+        provider,
+        claims,
+        proven,
+    })
+}
+
+/// Why a token was refused, for the operator's log and metrics.
+fn reason(fault: &Fault) -> Rejection {
+    match fault.kind() {
+        FaultKind::WebTokenExpired => Rejection::Expired,
+        FaultKind::IdpCommunication => Rejection::Unavailable,
+        _ => Rejection::InvalidToken,
+    }
+}
+
+async fn run(
+    service: &Service,
+    request: &Request<'_>,
+    input: &Input,
+    named: &Named<'_>,
+    world: &World,
+    vouched: Vouched<'_>,
+    entry: &mut Entry,
+) -> Result<Output, Fault> {
+    let Vouched {
+        provider,
+        claims,
+        proven,
+    } = vouched;
+    let now = service.now();
     let token_tags = claims.tags().map(read_tags).transpose()?;
     let (brought, transitive) = token_tags.unwrap_or_default();
     let tags = tags(Some(&brought), Some(&transitive), None)?;
     let source_identity = source_identity(&claims)?;
-    let role = named.find(&world).ok_or_else(not_authorized)?;
+    let role = named.find(world).ok_or_else(not_authorized)?;
     let asker = Asker {
         service,
         request,
@@ -109,7 +155,7 @@ async fn run(
         input.policy.as_ref(),
         input.policy_arns.as_ref(),
         named.account,
-        &world,
+        world,
     )?;
     let (issued, expires) = term(now, seconds);
     let context = SessionContext {

@@ -410,6 +410,43 @@ async fn claims_that_do_not_do() {
 }
 
 #[tokio::test]
+async fn nobody_writes_the_audit_log_before_a_provider_vouches() {
+    let signer = Signer::ec("P-256");
+    let (world, role) = furnished(&signer).await;
+    let before = world.records();
+    let good = signer.token(&header("ES256"), &claims());
+    let forged = Signer::ec("P-256").token(&header("ES256"), &claims());
+    let expired = signer.token(&header("ES256"), &with("exp", json!(START)));
+    let elsewhere = "arn:aws:iam::444455556666:role/web";
+    for (role, token) in [
+        (role.as_str(), "aaaa"),
+        (&role, &forged),
+        (&role, &expired),
+        (
+            &role,
+            &signer.token(&header("ES256"), &with("aud", json!("x"))),
+        ),
+        (elsewhere, &good),
+    ] {
+        refused(&world, role, token).await;
+    }
+    let arns = |count: usize| {
+        let arn = encoded("arn:aws:iam::aws:policy/ReadOnlyAccess");
+        (1..=count)
+            .map(|n| format!("&PolicyArns.member.{n}.arn={arn}"))
+            .collect::<String>()
+    };
+    for more in [arns(11), "&ProviderId=www.amazon.com".to_owned()] {
+        let form = format!("{}{more}", form(&role, &good));
+        let fault = world.sts(None, &form).await.unwrap_err();
+        assert_eq!(told(&fault).0, "ValidationError");
+    }
+    assert_eq!(world.records(), before);
+    world.sts(None, &form(&role, &good)).await.unwrap();
+    assert_eq!(world.records(), before + 1);
+}
+
+#[tokio::test]
 async fn the_trust_policy_decides() {
     let signer = Signer::ec("P-256");
     let (world, role) = furnished(&signer).await;
