@@ -3,7 +3,7 @@
 use keystead_api::query::Form;
 use keystead_api::{for_each_iam_operation, iam};
 use keystead_audit::{Audited, Rejection, Requester};
-use keystead_types::{Fault, FaultKind, Principal};
+use keystead_types::{Fault, FaultKind, Principal, Region};
 
 use crate::service::{Api, Request, Service};
 use crate::{sts, walk};
@@ -15,9 +15,30 @@ pub(crate) async fn serve(service: &Service, request: Request<'_>) -> Audited<Ve
         Err(fault) => return Audited::rejected(Rejection::Malformed, fault),
     };
     match request.service {
-        Api::Iam => iam(service, &request, &form).await,
+        Api::Iam => {
+            let partition = service.directory().partition();
+            let region = region_of_iam(partition).unwrap_or_else(|| request.region.clone());
+            iam(service, &Request { region, ..request }, &form).await
+        }
         Api::Sts => sts::serve(service, &request, &form).await,
     }
+}
+
+/// The Region in which IAM's calls happen, whichever one the scope of the signature names: a
+/// condition on `aws:RequestedRegion` does not depend on what the client chose. `None` where the
+/// partition has no such Region; then only Regions that are served can be named.
+/// Source: IAM User Guide, "AWS global condition context keys", `aws:RequestedRegion`; botocore
+/// `endpoints.json`, `credentialScope` of `iam`.
+fn region_of_iam(partition: &str) -> Option<Region> {
+    let name = match partition {
+        "aws" => "us-east-1",
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        "aws-iso" => "us-iso-east-1",
+        "aws-iso-b" => "us-isob-east-1",
+        _ => return None,
+    };
+    Region::parse(name).ok()
 }
 
 async fn iam(service: &Service, request: &Request<'_>, form: &Form) -> Audited<Vec<u8>> {

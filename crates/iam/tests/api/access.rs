@@ -468,3 +468,19 @@ async fn session_policies_limit_what_a_role_may() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn the_region_that_clients_sign_for_does_not_count() {
+    let world = World::new().await;
+    let inside = |region: &str| {
+        let only =
+            format!(r#","Condition":{{"StringEquals":{{"aws:RequestedRegion":"{region}"}}}}"#);
+        allow(r#""iam:ListUsers""#, r#""*""#, &only)
+    };
+    let home = world.user("home", &inside("eu-central-1")).await;
+    let global = world.user("global", &inside("us-east-1")).await;
+    assert_eq!(world.refused_to(&home, "ListUsers").await.0, "AccessDenied");
+    world.ask(&global, "ListUsers").await.unwrap();
+    let record = world.last_record();
+    assert!(record.contains(r#""awsRegion":"us-east-1""#), "{record}");
+}
