@@ -11,6 +11,7 @@ Needs boto3 and cryptography. See docs/services.md.
 import argparse
 import hashlib
 import os
+import urllib.error
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree as xml
@@ -71,7 +72,8 @@ class Storage(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def refuse(self, error):
-        reason = getattr(error, "response", {}).get("Error", {"Code": "AccessDenied", "Message": str(error)})
+        unknown = {"Code": "AccessDenied", "Message": str(error)}
+        reason = getattr(error, "response", {}).get("Error", unknown)
         root = xml.Element("Error")
         for name in ("Code", "Message"):
             xml.SubElement(root, name).text = reason[name]
