@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use keystead_types::{
-    AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp,
-};
+use keystead_types::{AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp};
 
 use crate::entry::{Details, Entry, Origin};
 use crate::{Record, Sink};
