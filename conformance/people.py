@@ -94,10 +94,12 @@ class Person(Caller):
 class Account:
     """An account: its root user, who makes the others."""
 
-    def __init__(self, server, account=None, region="us-east-1"):
+    def __init__(self, server, account=None, region="us-east-1", key=None):
         self.server = server
         self.id = account or fresh_account()
-        self.root = Person(server, self.id, (self.id, "test", None), self.arn("root"), region)
+        # Under `keystead dev` the account's number is its root user's access key id.
+        key = key or (self.id, "test")
+        self.root = Person(server, self.id, (*key, None), self.arn("root"), region)
         self.iam, self.sts = self.root.client("iam"), self.root.client("sts")
 
     def arn(self, rest, service="iam"):
