@@ -278,7 +278,6 @@ def test_documents_come_back_as_sent(root):
     assert got == json.loads(text)
 
 
-@pytest.mark.xfail(strict=True, reason="the quota is named as 10240")
 def test_the_text_for_a_huge_document(root):
     said = "Cannot exceed quota for PolicySize: 6144"
     text = document(may("kms:Encrypt", "arn:aws:kms:::" + "k" * 11000))

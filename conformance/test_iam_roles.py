@@ -262,7 +262,6 @@ def test_inline_policies_that_are_missing(root, call):
         refused(MISSING, call, RoleName="r", PolicyName="p", text=said, status=404)
 
 
-@pytest.mark.xfail(strict=True, reason="GetRole does not say RoleLastUsed")
 def test_last_use_of_a_role(root):
     made = root.role("r", [trusts(root.arn("root"))], may("iam:ListUsers"))
     assert root.iam.get_role(RoleName="r")["Role"]["RoleLastUsed"] == {}
@@ -272,7 +271,6 @@ def test_last_use_of_a_role(root):
     assert used["LastUsedDate"] and used["Region"] == "us-east-1"
 
 
-@pytest.mark.xfail(strict=True, reason="boundaries are shown without their type")
 def test_the_type_of_a_boundary(root):
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     root.iam.create_user(UserName="u", PermissionsBoundary=arn)
@@ -281,7 +279,6 @@ def test_the_type_of_a_boundary(root):
     }
 
 
-@pytest.mark.xfail(strict=True, reason="the text is that of identity policies")
 def test_the_text_of_a_trust_policy_that_is_no_json(root):
     text = "This policy contains invalid Json"
     refused(MALFORMED, root.iam.create_role, RoleName="r", AssumeRolePolicyDocument="{", text=text)

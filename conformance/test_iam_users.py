@@ -86,7 +86,6 @@ def test_bad_names(root, name):
     assert root.iam.list_users()["Users"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the text is that of patterns in general")
 def test_the_text_of_bad_names(root):
     charset = (
         "The specified value for userName is invalid. It must contain only alphanumeric characters"

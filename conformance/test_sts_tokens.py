@@ -202,7 +202,6 @@ def test_messages_of_refusals(root):
         refused((bad, "InvalidAuthorizationMessage"), decoder.sts.decode_authorization_message, EncodedMessage=bent, status=400)
 
 
-@pytest.mark.xfail(strict=True, reason="messages open for every account")
 def test_messages_are_for_their_account(root, server):
     message = refusal(root.user("u", must_not("kms:ListKeys")))
     codes = ("InvalidAuthorizationMessageException", DENIED)
@@ -230,7 +229,6 @@ def test_messages_tell_strangers_nothing_of_a_key(root, server):
             assert "Hidden" not in out["DecodedMessage"]
 
 
-@pytest.mark.xfail(strict=True, reason="the caller is not in the message")
 def test_messages_name_the_caller(root):
     user = root.user("u", must_not("kms:ListKeys"))
     out = root.sts.decode_authorization_message(EncodedMessage=refusal(user))
