@@ -69,6 +69,8 @@ impl fmt::Display for Shown<'_> {
 pub(crate) struct Checks {
     count: usize,
     details: String,
+    /// The text when this is the only violation.
+    alone: Option<String>,
 }
 
 impl Checks {
@@ -81,6 +83,20 @@ impl Checks {
     ) {
         self.note(format_args!(
             "Value{shown} at '{path}' failed to satisfy constraint: Member must {constraint}"
+        ));
+    }
+
+    /// Notes a text that is no name of an entity of IAM. Source: errors that users of IAM
+    /// published.
+    pub(crate) fn misnamed(&mut self, shown: Shown<'_>, path: &Path<'_>) {
+        self.violated(
+            shown,
+            path,
+            format_args!(r"satisfy regular expression pattern: [\w+=,.@-]+"),
+        );
+        self.alone = Some(format!(
+            "The specified value for {path} is invalid. It must contain only alphanumeric \
+             characters and/or the following: +=,.@_-"
         ));
     }
 
@@ -107,9 +123,14 @@ impl Checks {
     ///
     /// Errors: ValidationException that lists the violations in the order of the model's members.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Fault> {
-        let Self { count, details } = self;
+        let Self {
+            count,
+            details,
+            alone,
+        } = self;
         match (count, value) {
             (0, Some(value)) => Ok(value),
+            (1, _) if alone.is_some() => Err(Fault::validation(alone.unwrap_or_default())),
             (0, None) => Err(Fault::internal("a reader gave no value and no violation")),
             (1, _) => Err(Fault::validation(format!(
                 "1 validation error detected: {details}"

@@ -69,6 +69,9 @@ pub(crate) fn optional<'a, T>(
     read(node, path, checks)
 }
 
+/// The pattern of names in IAM, which has words of its own for others.
+const ENTITY_NAME: &str = r"[\w+=,.@-]+";
+
 /// Reads a string.
 pub(crate) fn text(
     node: Node<'_>,
@@ -86,11 +89,15 @@ pub(crate) fn text(
     if let Some(pattern) = rule.pattern
         && !(pattern.accepts)(&text)
     {
-        checks.violated(
-            shown,
-            path,
-            format_args!("satisfy regular expression pattern: {}", pattern.source),
-        );
+        if pattern.source == ENTITY_NAME && fits {
+            checks.misnamed(shown, path);
+        } else {
+            checks.violated(
+                shown,
+                path,
+                format_args!("satisfy regular expression pattern: {}", pattern.source),
+            );
+        }
         fits = false;
     }
     Ok(fits.then(|| text.into_owned()))

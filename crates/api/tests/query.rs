@@ -162,11 +162,8 @@ fn forms_that_are_none() {
 
 #[test]
 fn an_encoded_separator_is_none() {
-    let message = violation::<iam::DeleteUser>("UserName=a%26UserName%3Db");
-    assert!(
-        message.contains("'a&UserName=b' at 'userName'"),
-        "{message}"
-    );
+    let message = violation::<sts::GetFederationToken>("Name=a%26Name%3Db");
+    assert!(message.contains("'a&Name=b' at 'name'"), "{message}");
     // A dot in a name separates, encoded or not: decoding comes first.
     let tags = input::<iam::TagUser>("UserName=a&Tags%2Emember%2E1.Key=k&Tags.member.1.Value=v");
     assert_eq!(tags.tags[0].key, "k");
@@ -209,8 +206,14 @@ fn violations_read_as_those_of_kms() {
     );
     assert_eq!(
         violation::<iam::DeleteUser>("UserName=a/b"),
-        "1 validation error detected: Value 'a/b' at 'userName' failed to satisfy constraint: \
-         Member must satisfy regular expression pattern: [\\w+=,.@-]+"
+        "The specified value for userName is invalid. It must contain only alphanumeric \
+         characters and/or the following: +=,.@_-"
+    );
+    assert_eq!(
+        violation::<iam::DetachUserPolicy>("UserName=a/b"),
+        "2 validation errors detected: Value null at 'policyArn' failed to satisfy constraint: \
+         Member must not be null; Value 'a/b' at 'userName' failed to satisfy constraint: Member \
+         must satisfy regular expression pattern: [\\w+=,.@-]+"
     );
     assert_eq!(
         violation::<iam::TagUser>("UserName=a&Tags.member.1.Value=v"),
@@ -243,8 +246,11 @@ fn which_operation_a_form_asks_for() {
     let found = asked("Action=ListUsers&Version=2010-05-08").unwrap();
     assert_eq!(found, iam::Operation::ListUsers);
     assert_eq!(
-        asked("Action=ListUsers").unwrap(),
-        iam::Operation::ListUsers
+        asked_fault("Action=ListUsers"),
+        (
+            FaultKind::UnknownOperation,
+            "Could not find operation ListUsers for version NO_VERSION_SPECIFIED".to_owned()
+        )
     );
     assert_eq!(
         asked_fault("Version=2010-05-08").0,

@@ -30,7 +30,9 @@ pub(crate) fn path(path: Option<&str>, name: &str) -> Result<String, Fault> {
 pub(crate) fn boundary(arn: &str) -> model::AttachedPermissionsBoundary {
     model::AttachedPermissionsBoundary {
         permissions_boundary_arn: Some(arn.to_owned()),
-        permissions_boundary_type: None,
+        permissions_boundary_type: Some(
+            model::PermissionsBoundaryAttachmentType::PermissionsBoundaryPolicy,
+        ),
     }
 }
 

@@ -6,6 +6,24 @@ use super::model::{Kind, Model, Shape};
 use super::names::{type_name, upper, variant};
 use super::rules;
 
+/// Values that the service answers otherwise than its model spells them: shape, value, value on
+/// the wire.
+const MISSPELLED: &[(&str, &str, &str)] = &[
+    // Source: IAM API reference, AttachedPermissionsBoundary: "can only have a value of Policy";
+    // so do published answers of AWS, and the examples of its command line.
+    (
+        "PermissionsBoundaryAttachmentType",
+        "PermissionsBoundaryPolicy",
+        "Policy",
+    ),
+];
+
+fn on_the_wire<'v>(shape: &str, value: &'v str) -> &'v str {
+    let mut known = MISSPELLED.iter();
+    let known = known.find(|(of, model, _)| *of == shape && *model == value);
+    known.map_or(value, |(_, _, wire)| wire)
+}
+
 /// The file of enumerations.
 pub(crate) fn symbols(model: &Model) -> Result<String, String> {
     let mut out = String::from("//! Enumerations of the model.\n\nuse crate::symbol::symbols;\n");
@@ -23,7 +41,8 @@ pub(crate) fn symbols(model: &Model) -> Result<String, String> {
             type_name(name)
         );
         for value in values {
-            let _ = writeln!(out, "        {} \"{value}\",", variant(value));
+            let wire = on_the_wire(name, value);
+            let _ = writeln!(out, "        {} \"{wire}\",", variant(value));
         }
         out.push_str("    }\n}\n");
     }

@@ -107,7 +107,7 @@ pub(crate) fn requested<T>(
             "The request is missing an action or a required parameter.",
         ));
     };
-    let asked = form.version().unwrap_or(version);
+    let asked = form.version().unwrap_or("NO_VERSION_SPECIFIED");
     let found = parse(action).filter(|_| asked == version);
     found.ok_or_else(|| {
         Fault::new(

@@ -44,7 +44,7 @@ symbols! {
 symbols! {
     /// Source: IAM model, `PermissionsBoundaryAttachmentType`.
     PermissionsBoundaryAttachmentType {
-        PermissionsBoundaryPolicy "PermissionsBoundaryPolicy",
+        PermissionsBoundaryPolicy "Policy",
     }
 }
 
