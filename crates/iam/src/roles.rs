@@ -124,7 +124,16 @@ impl Operation for api::GetRole {
 
     fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<Self::Output, Fault> {
         let scene = call.scene();
-        let role = shown(&scene, find(&scene, &input.role_name)?, true);
+        let record = find(&scene, &input.role_name)?;
+        let used = call.service.directory().role_last_use(&record.unique_id);
+        let role = model::Role {
+            // Always there, empty for a role that was not used.
+            role_last_used: Some(model::RoleLastUsed {
+                last_used_date: used.as_ref().map(|used| used.at),
+                region: used.map(|used| used.region.as_str().to_owned()),
+            }),
+            ..shown(&scene, record, true)
+        };
         Ok(api::get_role::Output { role })
     }
 }

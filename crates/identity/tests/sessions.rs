@@ -342,3 +342,19 @@ async fn explanations_open_here_and_nowhere_else() {
     assert!(directory.seal_message(ours, &[b'x'; 3000]).is_some());
     assert!(directory.seal_message(ours, &[b'x'; 3100]).is_none());
 }
+
+#[tokio::test]
+async fn the_last_use_of_a_role_is_noted_to_the_minute() {
+    let (_, directory, worker) = with_worker().await;
+    let issued = directory.issue(session_of(&worker, None)).await.unwrap();
+    find(&directory, &issued).unwrap();
+    assert!(directory.role_last_use(&worker.unique_id).is_none());
+    let region = keystead_types::Region::parse("eu-central-1").unwrap();
+    let at = |seconds: i64| Timestamp::from_millis(NOW + seconds * 1000);
+    for (seconds, seen) in [(0, 0), (59, 0), (60, 60)] {
+        directory.note_use(&issued.access_key_id, "kms", &region, at(seconds));
+        let used = directory.role_last_use(&worker.unique_id).unwrap();
+        assert_eq!((used.at, &used.region), (at(seen), &region));
+    }
+    assert!(directory.role_last_use("AROAUNKNOWN").is_none());
+}

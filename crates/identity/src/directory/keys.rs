@@ -72,13 +72,29 @@ impl Directory {
         known.or_else(|| account_in_access_key_id(access_key_id))
     }
 
-    /// Notes that an access key signed a request. Costs two look-ups; sessions are not noted.
+    /// Notes that an access key signed a request; of a role's session, that the role was used.
+    /// Costs two look-ups, for sessions four.
     pub fn note_use(&self, access_key_id: &str, service: &str, region: &Region, now: Timestamp) {
         if let Some(fixed) = self.fixed.get(access_key_id) {
             fixed.last_use.note(service, region, now);
         } else if let Some(key) = self.view.load().keys.get(access_key_id) {
             key.last_use.note(service, region, now);
+        } else if let Some((session, _)) = self.sessions.find(access_key_id) {
+            let caller = &session.credential.identity.caller;
+            if let (Principal::RoleSession { .. }, Some(id)) =
+                (&caller.principal, &caller.unique_id)
+            {
+                let world = self.world();
+                let exists = |id: &str| world.holder(id).is_some();
+                self.role_uses.of(id, exists).note(service, region, now);
+            }
         }
+    }
+
+    /// When a session of a role, named by its unique id, last signed a request since the server
+    /// started, to the minute.
+    pub fn role_last_use(&self, unique_id: &str) -> Option<LastUse> {
+        self.role_uses.find(unique_id)?.get()
     }
 
     /// When an access key last signed a request since the server started, to the minute.

@@ -10,6 +10,7 @@ use keystead_wall::{Command, Hsm, Reply};
 use zeroize::Zeroizing;
 
 use super::{Directory, DirectoryParts, FixedKey, RootCredential, View, Writer, long_term};
+use crate::last_use::LastUses;
 use crate::limits::IDENTITIES_PAGE;
 use crate::secret::{random, secret_text};
 use crate::session::{KEY_BYTES, Sessions, Vault};
@@ -43,6 +44,7 @@ impl Directory {
             fixed,
             development: parts.development.then(DevelopmentDirectory::default),
             sessions: Sessions::default(),
+            role_uses: LastUses::default(),
             vault,
         };
         let mut writer = Writer::default();

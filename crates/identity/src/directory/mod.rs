@@ -15,7 +15,7 @@ use keystead_store::{IdentityPlace, Records, Revision};
 use keystead_types::{AccessKeyId, AccountId, Clock, Entropy, Principal, Region};
 use keystead_wall::Hsm;
 
-use crate::last_use::LastUseCell;
+use crate::last_use::{LastUseCell, LastUses};
 use crate::session::{Sessions, Vault};
 use crate::{AccessKey, Bearer, DevelopmentDirectory, Draft, Organizations, World};
 
@@ -105,6 +105,7 @@ pub struct Directory {
     fixed: HashMap<AccessKeyId, FixedKey>,
     development: Option<DevelopmentDirectory>,
     sessions: Sessions,
+    role_uses: LastUses,
     vault: Vault,
 }
 
