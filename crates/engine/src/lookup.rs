@@ -246,7 +246,7 @@ pub(crate) async fn retirable_grant(
         key_id,
     };
     let own = account == stage.caller.account;
-    let absent = |stage: &Stage<'_>, fault: Fault| match own {
+    let absent = |stage: &mut Stage<'_>, fault: Fault| match own {
         true => fault,
         false => authorize::stranger(stage, action, &arn.to_string()),
     };

@@ -1,6 +1,6 @@
 //! What the audit record and the caller are told of a decision.
 
-use keystead_policy::{Basis, Decision, Granted, Place, explain};
+use keystead_policy::{Basis, Decision, Denial, Granted, Place, explain};
 use keystead_types::{GrantId, Principal, partition_of};
 use serde_json::Value;
 
@@ -17,16 +17,19 @@ pub(super) struct Explanation {
     pub(super) sealed: Vec<u8>,
 }
 
-/// An answer with the explanation of a denial.
+/// An answer with the explanation of a denial. A denial about what is another account's is not
+/// explained: the record is the caller's, and the policies are not; what a stranger is told, and
+/// how long that takes, is the same whether it exists or not ([`super::refusal`]).
 pub(super) fn answer(
     asking: &Asking<'_>,
     decision: Decision,
     grant: Granted,
     late: &Late,
 ) -> Answer {
+    let own = asking.question.account == asking.stage.caller.account;
     let explanation = match &decision {
-        Decision::Allowed(_) => Explanation::default(),
-        Decision::Denied(_) => explanation(asking, grant, late),
+        Decision::Denied(_) if own => explanation(asking, grant, late, None),
+        _ => Explanation::default(),
     };
     Answer {
         decision,
@@ -35,7 +38,14 @@ pub(super) fn answer(
     }
 }
 
-fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation {
+/// Why something is denied; as `known` says, if that is more than the policies that were asked
+/// tell.
+pub(super) fn explanation(
+    asking: &Asking<'_>,
+    grant: Granted,
+    late: &Late,
+    known: Option<&Denial>,
+) -> Explanation {
     let question = asking.question;
     let Some(explained) = asking.with_policies(grant, late, explain) else {
         // Who is gone has no policies that could be told.
@@ -55,9 +65,17 @@ fn explanation(asking: &Asking<'_>, grant: Granted, late: &Late) -> Explanation 
     let who = stage.caller.principal.arn(partition).to_string();
     let told = |most| {
         let mut value = explained.to_json(most);
+        let implicit = match known {
+            Some(Denial::Implicit(kind)) => Some(kind),
+            _ => None,
+        };
         if let Some(members) = value.as_object_mut() {
             members.insert("principal".to_owned(), who.as_str().into());
             members.insert("action".to_owned(), question.action.into());
+            if let Some(kind) = implicit {
+                let decision = serde_json::json!({"allowed": false, "noAllowIn": kind.as_str()});
+                members.insert("decision".to_owned(), decision);
+            }
             members.insert("resource".to_owned(), question.resource.into());
         }
         value.to_string().into_bytes()

@@ -12,7 +12,7 @@ mod words;
 
 use keystead_policy::{Decision, Denial, Granted, Kind, Policy};
 use keystead_store::records::{GrantConstraints, GrantRecord, KeyRecord};
-use keystead_types::{AliasArn, AliasName, Fault, GrantId, KeyArn, Principal};
+use keystead_types::{AccountId, AliasArn, AliasName, Caller, Fault, GrantId, KeyArn, Principal};
 
 use crate::context::Late;
 use crate::entry::KeyEntry;
@@ -35,7 +35,7 @@ pub(crate) enum Subject<'a> {
     Ciphertext,
 }
 
-/// An answer, and for a denial the explanation.
+/// An answer, and for a denial by the caller's own account the explanation.
 struct Answer {
     decision: Decision,
     explanation: Explanation,
@@ -65,7 +65,7 @@ pub(crate) async fn key(
         Subject::Named { alias } => alias,
         Subject::Ciphertext => None,
     };
-    if !is_outsider(stage, record) {
+    if !is_outsider(stage.caller, record.account) {
         let question = Question {
             action,
             resource: key.arn_text(),
@@ -85,6 +85,7 @@ pub(crate) async fn key(
             Err(_) => {}
         }
     }
+    // From here on the key may as well not exist.
     Err(match subject {
         Subject::Ciphertext => unreachable_ciphertext(stage, action, key.arn()),
         Subject::Named { alias: None } => stranger(stage, action, key.arn_text()),
@@ -102,9 +103,9 @@ pub(crate) async fn key(
 
 /// A service uses the keys of the account that it acts for only, so that no account can have it
 /// use another's.
-fn is_outsider(stage: &Stage<'_>, key: &KeyRecord) -> bool {
-    let service = matches!(stage.caller.principal, Principal::Service { .. });
-    service && key.account != stage.caller.account
+fn is_outsider(caller: &Caller, owner: AccountId) -> bool {
+    let service = matches!(caller.principal, Principal::Service { .. });
+    service && owner != caller.account
 }
 
 /// Asks all policies, and then the grants on the key if these can still make a difference.
@@ -182,7 +183,7 @@ struct Denied {
     sealed: Vec<u8>,
 }
 
-/// Notes an answer in the audit record.
+/// Notes an answer in the audit record; a denial without explanation is noted by who refuses.
 fn note(stage: &mut Stage<'_>, action: &str, answer: Answer) -> Result<(), Denied> {
     match answer.decision {
         Decision::Allowed(basis) => {
@@ -191,7 +192,9 @@ fn note(stage: &mut Stage<'_>, action: &str, answer: Answer) -> Result<(), Denie
         }
         Decision::Denied(denial) => {
             let Explanation { recorded, sealed } = answer.explanation;
-            stage.entry.authorization(recorded);
+            if !recorded.is_empty() {
+                stage.entry.authorization(recorded);
+            }
             Err(Denied { denial, sealed })
         }
     }
@@ -229,6 +232,9 @@ pub(crate) async fn retirement(
     key: &KeyEntry,
     grant: &GrantRecord,
 ) -> Result<(), Fault> {
+    if is_outsider(stage.caller, key.record().account) {
+        return Err(stranger(stage, action, key.arn_text()));
+    }
     let own = key.record().account == stage.caller.account;
     let none = GrantConstraints::default();
     let constraints = grant.constraints.as_ref().unwrap_or(&none);
@@ -273,7 +279,7 @@ async fn ask_to_retire(
     let service = matches!(stage.caller.principal, Principal::Service { .. });
     if stage.caller.account == grant.issuing_account && !service {
         let by_identity = Question {
-            policy: None,
+            sides: Sides::Issuer,
             ..*question
         };
         return ask_once(stage, &by_identity, Granted::No).await;

@@ -39,6 +39,9 @@ pub(super) enum Sides {
     Both,
     /// The caller's and those of its account: what a stranger may know anyway.
     Caller,
+    /// All but the key's: the caller's account has issued what it asks for, and may take it back
+    /// from a key of any account.
+    Issuer,
 }
 
 /// What takes part in an answer besides the question, read once for an action.
@@ -116,16 +119,15 @@ impl Asking<'_> {
             question,
             parties,
         } = *self;
-        let both = question.sides == Sides::Both;
         let resource_control = match &parties.theirs {
-            _ if !both || beyond_resource_control(question) => &[],
+            _ if question.sides == Sides::Caller || beyond_resource_control(question) => &[],
             Some(theirs) => &*theirs.resource_control,
             None => &*parties.own.resource_control,
         };
         let service = matches!(stage.caller.principal, Principal::Service { .. });
         let endpoint = stage.origin.endpoint.as_deref();
         let case = Case {
-            resource: question.policy.filter(|_| both),
+            resource: question.policy.filter(|_| question.sides == Sides::Both),
             identity: &standing.policies,
             boundary: standing.boundary.as_ref(),
             session: stage.bearer.session_policies.as_deref(),
@@ -144,7 +146,10 @@ impl Asking<'_> {
             partition: partition_of(stage.site.region()),
             action: question.action,
             resource: question.resource,
-            resource_account: question.account,
+            resource_account: match question.sides {
+                Sides::Issuer => stage.caller.account,
+                Sides::Both | Sides::Caller => question.account,
+            },
             unique_id: stage.bearer.holder_id(),
             context: &context,
         };

@@ -3,10 +3,10 @@
 use keystead_policy::{Decision, Denial, Granted, Kind};
 use keystead_types::{Fault, KeyArn, Principal};
 
-use super::explained;
+use super::Denied;
+use super::explained::{self, Explanation};
 use super::question::{Asking, Parties, Question, Sides};
 use super::words::Refused;
-use super::{Answer, Denied};
 use crate::context::Late;
 use crate::lookup::Stage;
 
@@ -42,45 +42,39 @@ pub(super) fn own(
 }
 
 /// The answer about another account's key: the same whether it exists or not, so it is worked out
-/// from the caller's side alone.
-pub(crate) fn stranger(stage: &Stage<'_>, action: &'static str, resource: &str) -> Fault {
-    let Answer {
-        decision,
-        explanation,
-        ..
-    } = callers_side(stage, action, resource);
-    let denial = match decision {
-        Decision::Denied(denial) => denial,
-        Decision::Allowed(_) => Denial::Implicit(Kind::Resource),
-    };
+/// from the caller's side alone, and so is what the caller's audit record tells.
+pub(crate) fn stranger(stage: &mut Stage<'_>, action: &'static str, resource: &str) -> Fault {
+    let Denied { denial, sealed } = callers_side(stage, action, resource);
     let fault = refused(stage, action).on_resource(resource, &denial);
-    sealed(stage, fault, &explanation.sealed)
+    self::sealed(stage, fault, &sealed)
 }
 
 /// The answer about a ciphertext whose key is absent, foreign or closed to the caller: from the
 /// caller's side alone too.
 pub(crate) fn unreachable_ciphertext(
-    stage: &Stage<'_>,
+    stage: &mut Stage<'_>,
     action: &'static str,
     key: &KeyArn,
 ) -> Fault {
-    let Answer {
-        decision,
-        explanation,
-        ..
-    } = callers_side(stage, action, &key.to_string());
+    let Denied { denial, sealed } = callers_side(stage, action, &key.to_string());
     let words = refused(stage, action);
-    let fault = match decision {
-        Decision::Denied(denial) if denial != Denial::Implicit(Kind::Resource) => {
-            words.on_ciphertext(&denial)
-        }
-        _ => words.unreachable_ciphertext(),
+    let fault = match denial {
+        Denial::Implicit(Kind::Resource) => words.unreachable_ciphertext(),
+        denial => words.on_ciphertext(&denial),
     };
-    sealed(stage, fault, &explanation.sealed)
+    self::sealed(stage, fault, &sealed)
 }
 
-/// What the caller's own policies say about what they named, whatever it is.
-fn callers_side(stage: &Stage<'_>, action: &'static str, resource: &str) -> Answer {
+/// What the caller's own policies say about what they named, whatever it is; and where they allow
+/// it, that nothing on the resource does. Notes it in the audit record.
+fn callers_side(stage: &mut Stage<'_>, action: &'static str, resource: &str) -> Denied {
+    let (denial, explanation) = weighed(stage, action, resource);
+    let Explanation { recorded, sealed } = explanation;
+    stage.entry.authorization(recorded);
+    Denied { denial, sealed }
+}
+
+fn weighed(stage: &Stage<'_>, action: &'static str, resource: &str) -> (Denial, Explanation) {
     let question = Question {
         action,
         resource,
@@ -100,11 +94,13 @@ fn callers_side(stage: &Stage<'_>, action: &'static str, resource: &str) -> Answ
         parties: &parties,
     };
     let late = Late::default();
-    let decision = match asking.decide(Granted::No, &late).0 {
+    let denial = match asking.decide(Granted::No, &late).0 {
         Decision::Denied(Denial::Implicit(Kind::Identity)) if service => {
-            Decision::Denied(Denial::Implicit(Kind::Resource))
+            Denial::Implicit(Kind::Resource)
         }
-        decision => decision,
+        Decision::Denied(denial) => denial,
+        Decision::Allowed(_) => Denial::Implicit(Kind::Resource),
     };
-    explained::answer(&asking, decision, Granted::No, &late)
+    let explanation = explained::explanation(&asking, Granted::No, &late, Some(&denial));
+    (denial, explanation)
 }

@@ -185,7 +185,7 @@ impl Ready<'_, AccountWide<Listing>> {
     /// Errors: AccessDeniedException for a principal of another account; only services may ask
     /// about services. Source: KMS API reference, ListRetirableGrants.
     pub async fn retirable_grants(
-        &self,
+        &mut self,
         window: &Window,
         retiring: &GrantParty,
         filter: &str,
@@ -219,7 +219,7 @@ impl Ready<'_, AccountWide<Listing>> {
 }
 
 impl Ready<'_, AccountWide<Listing>> {
-    fn may_list(&self, retiring: &GrantParty) -> Result<(), Fault> {
+    fn may_list(&mut self, retiring: &GrantParty) -> Result<(), Fault> {
         let caller = self.caller();
         let allowed = match retiring {
             GrantParty::Principal(arn) => {
@@ -234,7 +234,7 @@ impl Ready<'_, AccountWide<Listing>> {
             return Ok(());
         }
         let (action, resource) = ("kms:ListRetirableGrants", retiring.text());
-        Err(authorize::stranger(&self.stage, action, resource))
+        Err(authorize::stranger(&mut self.stage, action, resource))
     }
 }
 

@@ -373,6 +373,31 @@ async fn a_service_uses_only_keys_of_the_account_that_it_acts_for() {
     assert_eq!(answer.kind(), FaultKind::AccessDenied);
 }
 
+/// Not even what a grant lets it do: grants name a service, not the account that it acts for.
+#[tokio::test]
+async fn a_service_of_another_account_retires_nothing() {
+    let world = World::new();
+    let key = world.key().await;
+    let grant = json!({"KeyId": key, "GranteeServicePrincipal": "s3.amazonaws.com",
+        "RetiringServicePrincipal": "s3.amazonaws.com", "Operations": ["Encrypt", "RetireGrant"],
+        "Constraints": {"SourceArn": format!("arn:aws:s3:eu-west-1:{OWN}:bucket")}});
+    let made = world.call("CreateGrant", grant).await.ok();
+    let there = json!({"KeyId": key, "GrantId": made["GrantId"]});
+    let not = json!({"KeyId": key, "GrantId": "0".repeat(64)});
+    let token = json!({"GrantToken": made["GrantToken"]});
+    let mut texts = Vec::new();
+    for body in [&there, &not, &token] {
+        let other = service("s3.amazonaws.com", OTHER);
+        let answer = world.call_as(other, "RetireGrant", body.clone()).await;
+        assert_eq!(answer.kind(), FaultKind::AccessDenied);
+        texts.push(answer.text());
+    }
+    assert_eq!(texts[0], texts[1]);
+    assert_eq!(texts[0], texts[2]);
+    let own = service("s3.amazonaws.com", OWN);
+    world.call_as(own, "RetireGrant", there).await.ok();
+}
+
 #[tokio::test]
 async fn unbuilt_operations_say_so_and_are_audited() {
     let world = World::new();

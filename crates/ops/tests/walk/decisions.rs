@@ -238,7 +238,15 @@ async fn another_account_needs_both_halves() {
 #[tokio::test]
 async fn a_stranger_learns_nothing_whatever_its_own_policies_say() {
     let world = World::new();
-    let key = world.key().await;
+    let hidden = json!({"Sid": "Hidden", "Effect": "Deny", "Principal": {"AWS": OTHER},
+        "Action": "kms:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}});
+    let key = world
+        .key_under(policy(&[allow(OWN, &["kms:*"]), hidden]))
+        .await;
+    let named = json!({"AliasName": "alias/x", "TargetKeyId": key});
+    world.call("CreateAlias", named).await.ok();
+    let alias = format!("arn:aws:kms:eu-west-1:{OWN}:alias/x");
     let absent = format!("arn:aws:kms:eu-west-1:{OWN}:key/12345678-1234-1234-1234-123456789012");
     let bob = user(OTHER, "bob");
     let on_spec = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*",
@@ -250,21 +258,24 @@ async fn a_stranger_learns_nothing_whatever_its_own_policies_say() {
         vec![on_spec],
     ] {
         world.people.allow(&bob.principal, &statements);
-        let there = world
-            .call_as(bob.clone(), "Encrypt", encrypt(&key))
-            .await
-            .text();
-        let not = world
-            .call_as(bob.clone(), "Encrypt", encrypt(&absent))
-            .await
-            .text();
-        assert_eq!(there.replace(&key, "K"), not.replace(&absent, "K"));
-        let sealed = world.people.sealed.lock().unwrap().clone();
-        let [.., one, other] = sealed.as_slice() else {
-            panic!("nothing sealed")
-        };
-        assert_eq!(one.replace(&key, "K"), other.replace(&absent, "K"));
-        assert!(!one.contains("resource-based"), "{one}");
+        let mut told = Vec::new();
+        for name in [&key, &absent, &alias] {
+            let answer = world.call_as(bob.clone(), "Encrypt", encrypt(name)).await;
+            let record = world.audit_of(answer.request_id);
+            let noted = &record["additionalEventData"]["keystead"]["authorization"];
+            assert_eq!(noted.as_array().unwrap().len(), 1, "{noted}");
+            assert_eq!(noted[0]["resource"], **name);
+            assert_eq!(noted[0]["decision"]["allowed"], false);
+            // The record is the stranger's too.
+            let record = record.to_string();
+            assert!(!record.contains("Hidden"), "{record}");
+            assert!(*name != alias || !record.contains(&key), "{record}");
+            let sealed = world.people.sealed.lock().unwrap().last().unwrap().clone();
+            assert!(sealed.contains(name.as_str()), "{sealed}");
+            told.push([answer.text(), noted.to_string(), sealed].map(|t| t.replace(name, "K")));
+        }
+        assert_eq!(told[0], told[1]);
+        assert_eq!(told[0], told[2]);
     }
 }
 
