@@ -8,9 +8,10 @@ mod grantee;
 mod list;
 mod memory;
 
+use keystead_identity::Bearer;
 use keystead_policy::Named;
 use keystead_store::records::GrantRecord;
-use keystead_types::{Caller, Fault, GrantId, GrantOperation, partition_of};
+use keystead_types::{Fault, GrantId, GrantOperation, partition_of};
 
 use crate::entry::KeyEntry;
 use crate::facts::{GrantFacts, Pairs};
@@ -48,12 +49,12 @@ pub(crate) struct GrantMatch {
 pub(crate) async fn applicable(
     site: &Site,
     key: &KeyEntry,
-    caller: &Caller,
+    bearer: &Bearer,
     ask: &GrantAsk<'_>,
 ) -> Result<Option<GrantMatch>, Fault> {
     let (account, key_id) = (key.record().account, key.record().key_id);
     let of_key = site.grants().of_key((account, key_id));
-    for (candidate, named) in Candidates::of(caller) {
+    for (candidate, named) in Candidates::of(bearer) {
         let held = match of_key.get(&candidate) {
             Some(held) => held,
             None => {
@@ -75,7 +76,7 @@ pub(crate) async fn applicable(
 /// Whether a caller may retire a grant by what the grant says, and how the grant names it: as
 /// retiring principal, or as grantee of a grant that allows RetireGrant. Constraints do not count.
 /// The issuing account's right is a matter of policies.
-pub(crate) fn may_retire(site: &Site, caller: &Caller, grant: &GrantRecord) -> Option<Named> {
+pub(crate) fn may_retire(site: &Site, bearer: &Bearer, grant: &GrantRecord) -> Option<Named> {
     let partition = partition_of(site.region());
     let grantee = grant.operations.contains(&GrantOperation::RetireGrant);
     let fits = |candidate: &grantee::Candidate| {
@@ -83,6 +84,6 @@ pub(crate) fn may_retire(site: &Site, caller: &Caller, grant: &GrantRecord) -> O
         retiring.is_some_and(|party| candidate.is(party, grant.retiring_id.as_deref(), partition))
             || (grantee && candidate.is(&grant.grantee, grant.grantee_id.as_deref(), partition))
     };
-    let mut candidates = Candidates::of(caller);
+    let mut candidates = Candidates::of(bearer);
     candidates.find_map(|(candidate, named)| fits(&candidate).then_some(named))
 }

@@ -27,7 +27,7 @@ pub(super) async fn granted(
         source_arn: source_arn(stage),
         child: facts.grant.as_ref(),
     };
-    grants::applicable(stage.site, key, stage.caller, &ask).await
+    grants::applicable(stage.site, key, stage.bearer, &ask).await
 }
 
 /// `aws:SourceArn`: what a service says of the resource for which it calls.
@@ -40,5 +40,5 @@ fn source_arn<'a>(stage: &Stage<'a>) -> Option<&'a str> {
 
 /// Whether a grant lets the caller retire it.
 pub(super) fn may_retire(stage: &Stage<'_>, grant: &GrantRecord) -> Granted {
-    grants::may_retire(stage.site, stage.caller, grant).map_or(Granted::No, Granted::To)
+    grants::may_retire(stage.site, stage.bearer, grant).map_or(Granted::No, Granted::To)
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use keystead_identity::{Identities, Named as Known};
+use keystead_identity::{Bearer, Identities, Named as Known};
 use keystead_policy::{Named, NamedPrincipal};
 use keystead_store::records::{GrantParty, GrantRecord, id_digest};
-use keystead_types::{AccountId, Caller, Fault, FaultKind, Principal};
+use keystead_types::{AccountId, Fault, FaultKind, Principal};
 
 /// A name of a caller. Cheap to make and to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,27 +62,29 @@ fn role_arn(partition: &str, account: AccountId, name: &str) -> String {
 
 /// The names of a caller, the closest first.
 pub(super) struct Candidates<'a> {
-    caller: &'a Caller,
+    bearer: &'a Bearer,
     next: u8,
 }
 
 impl<'a> Candidates<'a> {
-    pub(super) fn of(caller: &'a Caller) -> Self {
-        Self { caller, next: 0 }
+    pub(super) fn of(bearer: &'a Bearer) -> Self {
+        Self { bearer, next: 0 }
     }
 
     fn at(&self, place: u8) -> Option<(Candidate, Named)> {
-        let Caller {
-            principal,
-            unique_id,
-            ..
-        } = self.caller;
+        let Bearer { caller, issuer, .. } = self.bearer;
+        let principal = &caller.principal;
         let own = || Candidate::Principal(principal.clone());
-        let id = || unique_id.clone().map(Candidate::Id);
+        let id = || caller.unique_id.clone().map(Candidate::Id);
         match (place, principal) {
             (0, _) => Some((own(), Named::Principal)),
             (1, Principal::User { .. }) => Some((id()?, Named::Principal)),
             (1, Principal::RoleSession { .. }) => Some((id()?, Named::Role)),
+            // What the user has, its federated sessions have as far as they were not limited.
+            // Source: IAM User Guide, "Session policies".
+            (1, Principal::FederatedUser { .. }) => {
+                Some((Candidate::Id(issuer.clone()?), Named::Role))
+            }
             (2, Principal::RoleSession { account, role, .. }) => {
                 Some((Candidate::Role(*account, role.clone()), Named::Role))
             }
@@ -206,16 +208,27 @@ pub(crate) fn shown(
 
 #[cfg(test)]
 mod tests {
+    use keystead_types::Caller;
+
     use super::*;
 
     fn account() -> AccountId {
         AccountId::parse("111122223333").unwrap()
     }
 
-    fn caller(principal: Principal, id: Option<&str>) -> Caller {
-        Caller {
+    fn caller(principal: Principal, id: Option<&str>) -> Bearer {
+        Bearer::plain(Caller {
             unique_id: id.map(Into::into),
             ..Caller::plain(principal, account(), "AKIA".into())
+        })
+    }
+
+    fn federated(name: &str, issuer: Option<&str>) -> Bearer {
+        let name = name.into();
+        let account = account();
+        Bearer {
+            issuer: issuer.map(Into::into),
+            ..caller(Principal::FederatedUser { account, name }, None)
         }
     }
 
@@ -235,7 +248,7 @@ mod tests {
     }
 
     /// How a caller is named by a party.
-    fn named(caller: &Caller, party: &GrantParty, bound: Option<&str>) -> Option<Named> {
+    fn named(caller: &Bearer, party: &GrantParty, bound: Option<&str>) -> Option<Named> {
         let mut candidates = Candidates::of(caller);
         candidates.find_map(|(one, named)| one.is(party, bound, "aws").then_some(named))
     }
@@ -290,6 +303,23 @@ mod tests {
             named(&caller(worker(), Some("AROA2")), &role, Some("AROA1")),
             None
         );
+    }
+
+    #[test]
+    fn a_federated_user_is_named_by_itself_its_issuer_and_its_account() {
+        let alice = arn("iam::111122223333:user/alice");
+        let session = federated("temp", Some("AIDA1"));
+        assert_eq!(named(&session, &alice, Some("AIDA1")), Some(Named::Role));
+        assert_eq!(named(&session, &alice, Some("AIDA2")), None, "a namesake");
+        assert_eq!(named(&session, &alice, None), None);
+        let own = arn("sts::111122223333:federated-user/temp");
+        assert_eq!(named(&session, &own, None), Some(Named::Principal));
+        let everybody = arn("iam::111122223333:root");
+        assert_eq!(named(&session, &everybody, None), Some(Named::Account));
+        // The root user's is behind nobody, whatever its name.
+        let of_root = federated("alice", None);
+        assert_eq!(named(&of_root, &alice, Some("AIDA1")), None);
+        assert_eq!(named(&of_root, &everybody, None), Some(Named::Account));
     }
 
     #[test]

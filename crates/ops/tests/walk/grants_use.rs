@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use keystead_identity::Bearer;
 use keystead_types::{Caller, FaultKind, Principal};
 use serde_json::{Value, json};
 
-use crate::support::{OTHER, OWN, World, account, base64, policy, user};
+use crate::support::identities::identity_policy;
+use crate::support::{OTHER, OWN, World, account, allow, base64, policy, root, user};
 
 const SOURCE: &str = "arn:aws:s3:us-east-1:111122223333:bucket";
 
@@ -435,4 +437,88 @@ async fn who_may_retire() {
     let deny = json!({"Effect": "Deny", "Action": "kms:RetireGrant", "Resource": "*"});
     world.people.allow(&alice.principal, &[deny]);
     assert!(!retires(&alice, to(alice_arn)).await);
+}
+
+/// A grant that an account issued on another account's key is its own to take back.
+#[tokio::test]
+async fn the_issuing_account_retires_across_accounts() {
+    let world = World::new();
+    let document = policy(&[allow(OWN, &["kms:*"]), allow(OTHER, &["kms:CreateGrant"])]);
+    let key = world.key_under(document).await;
+    let alice = somebody(&world, OTHER, "alice", "AIDAALICE");
+    let carol = somebody(&world, OWN, "carol", "AIDACAROL");
+    let may = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*"});
+    world
+        .people
+        .allow(&carol.principal, std::slice::from_ref(&may));
+    let body = json!({"KeyId": key, "GranteePrincipal": "arn:aws:iam::444455556666:root",
+        "Operations": ["Encrypt"]});
+    let issued = async || {
+        let made = world
+            .call_as(root(OTHER), "CreateGrant", body.clone())
+            .await;
+        json!({"KeyId": key, "GrantId": made.ok()["GrantId"]})
+    };
+    let grant = issued().await;
+    let retires = async |caller: &Caller| {
+        let answer = world.call_as(caller.clone(), "RetireGrant", grant.clone());
+        let answer = answer.await;
+        assert!(answer.outcome.is_ok() || answer.kind() == FaultKind::AccessDenied);
+        answer.outcome.is_ok()
+    };
+    assert!(!retires(&alice).await, "no policy of hers");
+    assert!(
+        !retires(&carol).await,
+        "of the key's account, which revokes"
+    );
+    let elsewhere = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceAccount": OTHER}}});
+    world.people.allow(&alice.principal, &[elsewhere]);
+    assert!(!retires(&alice).await, "the key is not of her account");
+    world.people.allow(&alice.principal, &[may]);
+    assert!(retires(&alice).await);
+    let grant = issued().await;
+    world.call_as(root(OTHER), "RetireGrant", grant).await.ok();
+}
+
+/// What a grant gives to a user, the sessions that it federates have within their limits.
+#[tokio::test]
+async fn federated_sessions_have_their_issuers_grants_within_their_limits() {
+    let world = World::new();
+    let key = world.key().await;
+    somebody(&world, OWN, "alice", "AIDAALICE");
+    let more = json!({"RetiringPrincipal": "arn:aws:iam::111122223333:user/alice"});
+    let made = grant(&world, &key, "arn:aws:iam::111122223333:user/alice", more).await;
+    let principal = Principal::FederatedUser {
+        account: account(OWN),
+        name: "temp".into(),
+    };
+    let caller = Caller::plain(principal, account(OWN), "ASIAIOSFODNN7EXAMPLE".into());
+    let named = json!({"KeyId": key, "GrantId": made["GrantId"]});
+    let ask = async |operation: &str, issuer: Option<&str>, actions: &[&str]| {
+        let mut body = named.clone();
+        if operation == "Encrypt" {
+            body = json!({"KeyId": key, "Plaintext": base64(b"x")});
+        }
+        let body = body.to_string();
+        let mut request = world.request(caller.clone(), body.as_bytes());
+        let may = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+        let limit = (!actions.is_empty()).then(|| identity_policy("session", &[may]));
+        request.bearer = Arc::new(Bearer {
+            issuer: issuer.map(Into::into),
+            session_policies: Some(limit.into_iter().collect()),
+            ..Bearer::plain(caller.clone())
+        });
+        let answer = world.send(operation, request).await;
+        assert!(answer.outcome.is_ok() || answer.kind() == FaultKind::AccessDenied);
+        answer.outcome.is_ok()
+    };
+    let alice = Some("AIDAALICE");
+    assert!(ask("Encrypt", alice, &["kms:*"]).await);
+    assert!(!ask("Encrypt", alice, &["kms:Decrypt"]).await);
+    assert!(!ask("Encrypt", alice, &[]).await, "no limit that allows");
+    assert!(!ask("Encrypt", Some("AIDABOB"), &["kms:*"]).await);
+    assert!(!ask("Encrypt", None, &["kms:*"]).await, "the root user's");
+    assert!(!ask("RetireGrant", alice, &["kms:Encrypt"]).await);
+    assert!(ask("RetireGrant", alice, &["kms:RetireGrant"]).await);
 }
