@@ -382,6 +382,27 @@ def test_revoking(home, away):
     assert far.can("RevokeGrant", KeyId=key["Arn"], GrantId=made["GrantId"])
 
 
+def test_the_issuing_account_retires(home, away):
+    """The account that made a grant on another account's key retires it. [G]"""
+    maker = away.user("issuer", may("kms:*"))
+    text = policy(allow(home.root.name), allow(away.id, "kms:CreateGrant"))
+    key = home.root.key(Policy=text)["Arn"]
+
+    def made():
+        return maker.ok("CreateGrant", KeyId=key, GranteePrincipal=maker.name,
+                        Operations=["Encrypt"])["GrantId"]
+
+    for who in (maker, away.root):
+        grant = made()
+        assert maker.can("Encrypt", USE, KeyId=key)
+        assert who.can("RetireGrant", KeyId=key, GrantId=grant), who.name
+    assert made()
+    (entry,) = home.root.ok("ListGrants", KeyId=key)["Grants"]
+    assert entry["IssuingAccount"] == away.root.name
+    # The key's owner revokes.
+    home.root.ok("RevokeGrant", KeyId=key, GrantId=entry["GrantId"])
+
+
 # Tokens
 
 

@@ -441,6 +441,38 @@ def test_grants_to_services(home, away, s3):
     assert not right.can("Encrypt", USE, KeyId=key["Arn"])
 
 
+def test_source_arns_of_grants(home, s3):
+    """Children keep the SourceArn, ReEncrypt needs it of both grants, users never have it."""
+    one, two = home.root.key(), home.root.key()
+    source = f"arn:aws:s3:us-east-1:{home.id}:bucket"
+    acting, user = s3.for_resource(source, home.id), home.user("sourced")
+
+    def gives(key, *operations, arn=source, **who):
+        who = who or {"GranteeServicePrincipal": "s3.amazonaws.com",
+                      "RetiringPrincipal": home.root.name}
+        constraints = {"Constraints": {"SourceArn": arn}} if arn else {}
+        return {"KeyId": key["Arn"], "Operations": list(operations), **who, **constraints}
+
+    home.root.ok("CreateGrant", gives(one, "Encrypt", "Decrypt", "ReEncryptFrom", "CreateGrant"))
+    blob = home.root.encrypt(one["KeyId"], b"x")
+    members = {"CiphertextBlob": blob, "DestinationKeyId": two["Arn"]}
+    home.root.ok("CreateGrant", gives(two, "ReEncryptTo", arn=source + "2"))
+    assert not acting.can("ReEncrypt", members)
+    home.root.ok("CreateGrant", gives(two, "ReEncryptTo"))
+    assert acting.can("ReEncrypt", members)
+    assert not s3.can("ReEncrypt", members)
+    # Children of the service's grant.
+    assert acting.can("CreateGrant", gives(one, "Encrypt"))
+    assert not acting.can("CreateGrant", gives(one, "Encrypt", arn=source + "2"))
+    assert not acting.can("CreateGrant", gives(one, "Encrypt", arn=None, GranteePrincipal=user.name))
+    assert not s3.can("CreateGrant", gives(one, "Encrypt"))
+    # A user's grant with a SourceArn: only a service has one to show.
+    home.root.ok("CreateGrant", gives(one, "Encrypt", GranteePrincipal=user.name))
+    liar = user.again(extra=[("X-Amz-Source-Arn", source), ("X-Amz-Source-Account", home.id)])
+    assert not user.can("Encrypt", USE, KeyId=one["Arn"])
+    assert not liar.can("Encrypt", USE, KeyId=one["Arn"])
+
+
 def test_services_of_other_accounts_do_not_retire(home, away):
     key = home.root.key_id()
     made = home.root.ok(
