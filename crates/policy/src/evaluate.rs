@@ -1,17 +1,19 @@
 //! Compiled policies and the question that they answer.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use keystead_types::{AccountId, Principal};
 
 use crate::condition::ConditionTrace;
-use crate::context::Context;
+use crate::context::{ConditionKey, Context, Presence, Value};
 use crate::document;
 use crate::error::{PolicyError, PolicyErrorKind};
 use crate::limits::{
-    ACTION_BUFFER_BYTES, CONTROL_POLICY_MAX_CHARS, ENDPOINT_POLICY_MAX_CHARS,
-    IDENTITY_POLICY_MAX_CHARS, KEY_POLICY_MAX_BYTES, TRUST_POLICY_MAX_CHARS,
+    ACTION_BUFFER_BYTES, CONTEXT_QUESTIONS_MAX, CONTROL_POLICY_MAX_CHARS,
+    ENDPOINT_POLICY_MAX_CHARS, IDENTITY_POLICY_MAX_CHARS, KEY_POLICY_MAX_BYTES,
+    TRUST_POLICY_MAX_CHARS,
 };
 use crate::principal::{Asker, NamedPrincipal, Partition};
 use crate::statement::{Asked, Effect, Statement, StatementOutcome};
@@ -204,7 +206,9 @@ impl Policy {
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
-        asked(request, &action).map_or(Verdict::NotMatched, |asked| self.decide(&asked))
+        let metered = Metered::new(request.context);
+        let asked = asked(request, &action, &metered);
+        metered.bounded(asked.map_or(Verdict::NotMatched, |asked| self.decide(&asked)))
     }
 
     /// Evaluates a trust policy for an identity that a provider vouched for and that has no
@@ -213,9 +217,11 @@ impl Policy {
     pub fn evaluate_web_identity(&self, provider: &str, request: &Request<'_>) -> Verdict {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
-        asked(request, &action).map_or(Verdict::NotMatched, |asked| {
+        let metered = Metered::new(request.context);
+        let asked = asked(request, &action, &metered);
+        metered.bounded(asked.map_or(Verdict::NotMatched, |asked| {
             self.decide(&asked.vouched_by(provider))
-        })
+        }))
     }
 
     fn decide(&self, asked: &Asked<'_>) -> Verdict {
@@ -242,7 +248,8 @@ impl Policy {
     pub fn explain(&self, request: &Request<'_>) -> Vec<StatementTrace> {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
-        let Some(asked) = asked(request, &action) else {
+        let metered = Metered::new(request.context);
+        let Some(asked) = asked(request, &action, &metered) else {
             return Vec::new();
         };
         let trace = |(index, statement): (usize, &Statement)| {
@@ -295,13 +302,50 @@ impl Policy {
     }
 }
 
-fn asked<'a>(request: &Request<'a>, action: &'a str) -> Option<Asked<'a>> {
+/// A context that is asked so often and no more: what a policy of few bytes can ask of a request
+/// of few bytes is their product.
+struct Metered<'a> {
+    context: &'a dyn Context,
+    left: Cell<u32>,
+}
+
+impl<'a> Metered<'a> {
+    fn new(context: &'a dyn Context) -> Self {
+        let left = Cell::new(CONTEXT_QUESTIONS_MAX);
+        Self { context, left }
+    }
+
+    /// The verdict; a denial when the policy asked more than it may.
+    fn bounded(&self, verdict: Verdict) -> Verdict {
+        match self.left.get() {
+            0 => Verdict::Denied { statement: 0 },
+            _ => verdict,
+        }
+    }
+}
+
+impl Context for Metered<'_> {
+    fn values(&self, key: &ConditionKey, each: &mut dyn FnMut(Value<'_>)) -> Presence {
+        let left = self.left.get().saturating_sub(1);
+        self.left.set(left);
+        match left {
+            0 => Presence::Absent,
+            _ => self.context.values(key, each),
+        }
+    }
+}
+
+fn asked<'a>(
+    request: &Request<'a>,
+    action: &'a str,
+    context: &'a dyn Context,
+) -> Option<Asked<'a>> {
     let partition = Partition::parse(request.partition)?;
     Some(Asked {
         asker: Asker::new(request.principal, request.unique_id, partition),
         action,
         resource: request.resource,
-        context: request.context,
+        context,
     })
 }
 

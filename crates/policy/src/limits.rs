@@ -58,3 +58,7 @@ pub const ACTION_BUFFER_BYTES: usize = 128;
 /// Characters of a condition key's name. Ours: the longest that means something is
 /// `kms:EncryptionContext:` and a key of an encryption context.
 pub const CONDITION_KEY_MAX_CHARS: usize = 512;
+/// How often one evaluation of a policy asks for values of condition keys; one that asks more denies.
+/// Ours: a policy of the largest size has a tenth as many conditions, and only variables in the
+/// values of a key with many values ask more than once for each.
+pub const CONTEXT_QUESTIONS_MAX: u32 = 20_000;

@@ -605,3 +605,22 @@ fn sets_are_no_variables() {
     ));
     assert!(holds("Allow", &condition("aws:userid"), &context));
 }
+
+/// A policy of few bytes and a request of few bytes ask for their product.
+#[test]
+fn a_policy_that_asks_too_often_denies() {
+    let keys = (0..256).map(|n| Fact::Text(format!("{n:02x}"))).collect();
+    let context = facts([
+        ("kms:EncryptionContextKeys", keys),
+        ("kms:EncryptionContext:k", vec![Fact::Text("ff".into())]),
+    ]);
+    let evaluated = |variables: usize| {
+        let mut values = vec!["${kms:EncryptionContext:j}"; variables];
+        values.push("${kms:EncryptionContext:k}");
+        let condition = json!({"ForAnyValue:StringLike": {"kms:EncryptionContextKeys": values}});
+        let policy = compile_as(PolicyKind::Identity, "Allow", &condition).unwrap();
+        policy.evaluate(&request(&alice(), &context))
+    };
+    assert!(matches!(evaluated(10), Verdict::Allowed { .. }));
+    assert!(matches!(evaluated(100), Verdict::Denied { .. }));
+}
