@@ -121,7 +121,8 @@ impl PolicyError {
     /// The wire error of the API that takes such documents: KMS's for key policies, IAM's for the
     /// others. Where AWS's text is known it is the message, and the place and the reason, about
     /// which AWS keeps silent, go into the private cause. Texts of IAM that stand for many
-    /// reasons are `Syntax errors in policy.` and `The policy failed legacy parsing`.
+    /// reasons are `Syntax errors in policy.` (for a trust policy that is no JSON `This policy
+    /// contains invalid Json`) and `The policy failed legacy parsing`.
     ///
     /// Sources: errors that users of IAM and KMS published; which reason gives which of the two
     /// general texts is not certain.
@@ -138,7 +139,11 @@ impl PolicyError {
         }
         let malformed = FaultKind::MalformedPolicyDocument;
         if self.policy != PolicyKind::Key {
-            let general = Cow::Borrowed("Syntax errors in policy.");
+            let general = match (self.policy, self.kind) {
+                (PolicyKind::Trust, PolicyErrorKind::Syntax) => "This policy contains invalid Json",
+                _ => "Syntax errors in policy.",
+            };
+            let general = Cow::Borrowed(general);
             return Fault::new(malformed, self.text.clone().unwrap_or(general)).because(detail);
         }
         match self.kind {

@@ -194,6 +194,14 @@ fn identity_policies_are_checked_as_iam_does() {
             "{broken}"
         );
     }
+    for (broken, text) in [
+        ("", "This policy contains invalid Json"),
+        ("{", "This policy contains invalid Json"),
+        ("[]", "Syntax errors in policy."),
+    ] {
+        let fault = Policy::compile(PolicyKind::Trust, broken).unwrap_err();
+        assert_eq!(fault.fault().message(), Some(text), "{broken}");
+    }
 }
 
 #[test]
