@@ -16,13 +16,22 @@ use crate::refusals;
 use crate::scene::Scene;
 use crate::tags;
 
+/// A provider under exactly that ARN. Names of providers are unique without case, but another
+/// spelling is another resource to policies, so it is not found.
+///
+/// Errors: InvalidInput for what is no such ARN.
+fn held<'a>(scene: &Scene<'a>, arn: &str) -> Result<Option<&'a Arc<HeldProvider>>, Fault> {
+    let url = scene.provider_url(arn)?;
+    let found = scene.account().provider(url);
+    Ok(found.filter(|held| *held.arn == *arn))
+}
+
 /// A provider as a resource, by its ARN.
 ///
 /// Errors: InvalidInput for what is no such ARN.
 pub(crate) fn ask(scene: &Scene<'_>, arn: &str) -> Result<Ask, Fault> {
-    let url = scene.provider_url(arn)?;
     let ask = Ask::on(arn);
-    Ok(match scene.account().provider(url) {
+    Ok(match held(scene, arn)? {
         Some(held) => ask.tagged(&held.record.tags),
         None => ask,
     })
@@ -30,9 +39,7 @@ pub(crate) fn ask(scene: &Scene<'_>, arn: &str) -> Result<Ask, Fault> {
 
 /// Errors: NoSuchEntity; InvalidInput.
 pub(crate) fn find<'a>(scene: &Scene<'a>, arn: &str) -> Result<&'a Arc<HeldProvider>, Fault> {
-    let url = scene.provider_url(arn)?;
-    let found = scene.account().provider(url);
-    found.ok_or_else(|| refusals::no_provider(arn))
+    held(scene, arn)?.ok_or_else(|| refusals::no_provider(arn))
 }
 
 /// The issuer without its scheme, as ARNs and condition keys name it.
@@ -176,12 +183,9 @@ impl Operation for api::DeleteOpenIDConnectProvider {
     /// One that is not there is deleted already. Source: IAM API reference: "This operation is
     /// idempotent".
     fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<(), Fault> {
-        let url = call
-            .scene()
-            .provider_url(&input.open_id_connect_provider_arn)?
-            .to_owned();
-        match call.account().provider(&url) {
-            Some(_) => call.remove(IdentityKind::Provider, &url),
+        let found = held(&call.scene(), &input.open_id_connect_provider_arn)?;
+        match found.map(|held| held.record.url.clone()) {
+            Some(url) => call.remove(IdentityKind::Provider, &url),
             None => Ok(()),
         }
     }

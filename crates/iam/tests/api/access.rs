@@ -484,3 +484,37 @@ async fn the_region_that_clients_sign_for_does_not_count() {
     let record = world.last_record();
     assert!(record.contains(r#""awsRegion":"us-east-1""#), "{record}");
 }
+
+#[tokio::test]
+async fn a_deny_on_a_provider_holds_for_every_spelling() {
+    let world = World::new().await;
+    world
+        .ok("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2FRealm")
+        .await;
+    let arn = |url: &str| format!("arn:aws:iam::111122223333:oidc-provider/{url}");
+    let (own, other) = (arn("id.example.com/Realm"), arn("ID.example.com/realm"));
+    let document = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iam:*","Resource":"*"}},{{"Effect":"Deny","Action":"iam:*","Resource":"{own}"}}]}}"#
+    );
+    let admin = world.user("admin", &document).await;
+    let thumbprint = "ThumbprintList.member.1=".to_owned() + &"ab".repeat(20);
+    for (action, more) in [
+        ("UpdateOpenIDConnectProviderThumbprint", thumbprint.as_str()),
+        (
+            "TagOpenIDConnectProvider",
+            "Tags.member.1.Key=k&Tags.member.1.Value=v",
+        ),
+        ("UntagOpenIDConnectProvider", "TagKeys.member.1=k"),
+        ("GetOpenIDConnectProvider", "X=1"),
+    ] {
+        let form = |arn: &str| format!("{action}&OpenIDConnectProviderArn={arn}&{more}");
+        let refused = world.refused_to(&admin, &form(&own)).await;
+        assert_eq!(refused.0, "AccessDenied", "{action}");
+        let refused = world.refused_to(&admin, &form(&other)).await;
+        assert_eq!(refused.0, "NoSuchEntity", "{action}");
+    }
+    let delete = format!("DeleteOpenIDConnectProvider&OpenIDConnectProviderArn={other}");
+    world.ask(&admin, &delete).await.unwrap();
+    let listed = world.ok("ListOpenIDConnectProviders").await;
+    assert!(listed.contains(&own), "{listed}");
+}
