@@ -58,6 +58,15 @@ pub(crate) const SEALED_EXPLANATION_BYTES: usize = 2 * 1024;
 /// All policies of a simulation together, bytes. Ours: so that the largest page takes well below
 /// a second.
 pub const SIMULATED_DOCUMENT_BYTES: usize = 128 * 1024;
+/// Values of condition keys that a simulation is given. Ours: requests have far fewer.
+pub const SIMULATED_VALUES: usize = 256;
+/// All those values together, bytes. Ours: what a request with the largest encryption context has.
+pub const SIMULATED_VALUE_BYTES: usize = 8 * 1024;
+/// What one page of a simulation may cost: for each pair the bytes of the policies times those
+/// with which they are compared. Ours: some 50 ms at worst; then the page ends early.
+pub(crate) const SIMULATED_PAGE_COST: usize = 20_000_000_000;
+/// Bytes with which policies are compared beside resource and values: an action, a principal.
+pub(crate) const SIMULATED_BASE_BYTES: usize = 256;
 /// Services that ListPoliciesGrantingServiceAccess is asked about at once. Source: IAM API
 /// reference, the operation.
 pub const SERVICE_NAMESPACES: usize = 200;

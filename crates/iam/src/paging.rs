@@ -13,6 +13,18 @@ pub(crate) struct Paging<'a> {
     pub(crate) max_items: Option<u32>,
 }
 
+impl Paging<'_> {
+    /// The same with pages of no more items than that.
+    pub(crate) fn at_most(self, items: usize) -> Self {
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        let default = u32::try_from(PAGE_ITEMS).unwrap_or(u32::MAX);
+        Self {
+            max_items: Some(self.max_items.unwrap_or(default).min(items)),
+            ..self
+        }
+    }
+}
+
 /// One page.
 #[derive(Debug)]
 pub(crate) struct Page<T> {

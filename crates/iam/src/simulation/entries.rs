@@ -6,6 +6,7 @@ use keystead_api::iam::model::{ContextEntry, ContextKeyTypeEnum};
 use keystead_policy::{ConditionKey, Context, Presence, Value};
 use keystead_types::Fault;
 
+use crate::limits::{SIMULATED_VALUE_BYTES, SIMULATED_VALUES};
 use crate::refusals;
 
 /// One key, read.
@@ -27,6 +28,7 @@ enum Read {
 /// The entries of a request, and the facts about the simulated principal.
 pub(crate) struct Entries {
     given: Vec<Given>,
+    bytes: usize,
 }
 
 fn read(kind: ContextKeyTypeEnum, value: &str) -> Result<Read, Fault> {
@@ -59,11 +61,24 @@ fn is_list(kind: ContextKeyTypeEnum) -> bool {
 impl Entries {
     /// Reads the entries of a request. Facts that they do not mention are taken from `facts`.
     ///
-    /// Errors: InvalidInput for an entry without name, type or value, or of another type.
+    /// Errors: InvalidInput for an entry without name, type or value, or of another type, and for
+    /// more values than a simulation takes.
     pub(crate) fn new(
         entries: &[ContextEntry],
         facts: Vec<(String, String)>,
     ) -> Result<Self, Fault> {
+        let values = entries.iter().flat_map(|entry| &entry.context_key_values);
+        let (count, bytes) = values
+            .flatten()
+            .fold((0_usize, 0_usize), |(count, bytes), value| {
+                (count.saturating_add(1), bytes.saturating_add(value.len()))
+            });
+        if count > SIMULATED_VALUES || bytes > SIMULATED_VALUE_BYTES {
+            return Err(refusals::invalid(format!(
+                "The context of a simulation has up to {SIMULATED_VALUES} values of \
+                 {SIMULATED_VALUE_BYTES} bytes together."
+            )));
+        }
         let mut given = Vec::new();
         for entry in entries {
             let name = entry.context_key_name.as_deref();
@@ -92,7 +107,12 @@ impl Entries {
             multi: false,
             values: vec![Read::Text(value)],
         }));
-        Ok(Self { given })
+        Ok(Self { given, bytes })
+    }
+
+    /// Bytes of the values that the request gave.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether a key has a value.

@@ -50,15 +50,17 @@ fn owner(given: Option<&str>, default: AccountId) -> Result<AccountId, Fault> {
     account.ok_or_else(|| refusals::invalid(format!("Invalid ResourceOwner {text}.")))
 }
 
-/// `CallerArn`: the ARN of a user. Its unique id, when it is one that exists.
+/// `CallerArn`: the ARN of a user. Its unique id, when it is one of the account; who exists in
+/// others is not told.
 ///
 /// Errors: InvalidInput.
 fn caller<'a>(scene: &Scene<'a>, arn: &str) -> Result<(Principal, Option<&'a str>), Fault> {
     match NamedPrincipal::parse_principal_arn(arn) {
         Some(NamedPrincipal::User { account, name, .. }) => {
             let last = name.rsplit('/').next().unwrap_or_default();
-            let held = scene.world.account(account).user(last);
-            let held = held.filter(|held| *held.path_name == *name);
+            let held = scene.account().user(last);
+            let own = account == scene.account_id();
+            let held = held.filter(|held| own && *held.path_name == *name);
             let id = held.map(|held| held.record.unique_id.as_str());
             let name = (*name).into();
             Ok((Principal::User { account, name }, id))

@@ -9,7 +9,9 @@ use keystead_policy::{
 };
 use keystead_types::{AccountId, Fault, Principal};
 
-use crate::limits::{SIMULATED_DOCUMENT_BYTES, SIMULATED_PAIRS};
+use crate::limits::{
+    SIMULATED_BASE_BYTES, SIMULATED_DOCUMENT_BYTES, SIMULATED_PAGE_COST, SIMULATED_PAIRS,
+};
 use crate::paging::{self, Page, Paging};
 use crate::refusals;
 use crate::simulation::entries::Entries;
@@ -52,8 +54,8 @@ impl Trial<'_> {
                 "A simulation takes up to {SIMULATED_PAIRS} pairs of an action and a resource."
             )));
         }
-        let bytes = self.sources().map(|source| source.document.len());
-        if bytes.sum::<usize>() > SIMULATED_DOCUMENT_BYTES {
+        let bytes: usize = self.sources().map(|source| source.document.len()).sum();
+        if bytes > SIMULATED_DOCUMENT_BYTES {
             return Err(refusals::invalid(format!(
                 "The policies of a simulation have up to {SIMULATED_DOCUMENT_BYTES} bytes together."
             )));
@@ -69,7 +71,12 @@ impl Trial<'_> {
             resources.map(move |resource| (action.as_str(), resource.as_str()))
         });
         let missing = self.missing();
-        let page = paging::by_place(pairs, paging)?;
+        let longest = resources.iter().map(String::len).max().unwrap_or_default();
+        let compared = longest
+            .saturating_add(self.entries.bytes())
+            .saturating_add(SIMULATED_BASE_BYTES);
+        let affordable = SIMULATED_PAGE_COST / bytes.saturating_mul(compared).max(1);
+        let page = paging::by_place(pairs, paging.at_most(affordable.max(1)))?;
         Ok(page.map(|(action, resource)| self.one(action, resource, &missing)))
     }
 

@@ -1,7 +1,7 @@
 //! SimulateCustomPolicy, SimulatePrincipalPolicy and what policies ask for.
 
 use crate::every_operation::TRUST;
-use crate::support::{World, all, encoded};
+use crate::support::{OTHER, World, all, encoded, root_of};
 
 const DATED: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2018-08-16T12:00:00Z"}}}}"#;
 
@@ -126,6 +126,21 @@ async fn resources_with_policies_of_their_own() {
         world.refused(&by("111122223333:role/r")).await.0,
         "InvalidInput"
     );
+    // Whether a user of another account exists, and its unique id, is not told.
+    let other = root_of(OTHER);
+    world.ask(&other, "CreateUser&UserName=bob").await.unwrap();
+    world.ok("CreateUser&UserName=bob").await;
+    let known = encoded(
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Sign","Resource":"*","Condition":{"StringLike":{"aws:userid":"AIDA*"}}}]}"#,
+    );
+    for (account, expected) in [("111122223333", "allowed"), (OTHER, "implicitDeny")] {
+        let xml = world
+            .ok(&format!(
+                "SimulateCustomPolicy&PolicyInputList.member.1={known}&ActionNames.member.1=kms:Sign&CallerArn=arn:aws:iam::{account}:user/bob"
+            ))
+            .await;
+        assert_eq!(told(&xml, "EvalDecision"), [expected], "{account}");
+    }
 }
 
 #[tokio::test]
@@ -274,4 +289,41 @@ async fn what_is_no_simulation() {
         .await;
     assert_eq!(code, "InvalidInput");
     assert!(text.contains("bytes together"), "{text}");
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_expensive() {
+    let world = World::new().await;
+    let entry = "ContextEntries.member.1";
+    let context = |values: usize, bytes: usize| {
+        let values: String = (1..=values)
+            .map(|n| format!("&{entry}.ContextKeyValues.member.{n}={}", "a".repeat(bytes)))
+            .collect();
+        format!("&{entry}.ContextKeyName=s3:prefix&{entry}.ContextKeyType=stringList{values}")
+    };
+    let patterns = vec![r#""*a*a*a*a*a7*""#; 600].join(",");
+    let document = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{"ForAnyValue:StringLike":{{"s3:prefix":[{patterns}]}}}}}}]}}"#
+    );
+    let policies: String = (1..=6)
+        .map(|n| format!("&PolicyInputList.member.{n}={}", encoded(&document)))
+        .collect();
+    let actions: String = (1..=900)
+        .map(|n| format!("&ActionNames.member.{n}=s3:A{n}"))
+        .collect();
+    let form =
+        |context: &str| format!("SimulateCustomPolicy{policies}{actions}&MaxItems=1000{context}");
+    for (values, bytes) in [(1, 8_193), (257, 1), (100, 2_000)] {
+        let refused = world.refused(&form(&context(values, bytes))).await;
+        assert_eq!(refused.0, "InvalidInput", "{values}");
+    }
+    let xml = world.ok(&form(&context(4, 2_000))).await;
+    let decided = told(&xml, "EvalDecision").len();
+    assert!((1..100).contains(&decided), "{decided}");
+    let marker = all(&xml, "Marker")[0];
+    let next = world
+        .ok(&format!("{}&Marker={marker}", form(&context(4, 2_000))))
+        .await;
+    let first = format!("s3:A{}", decided + 1);
+    assert_eq!(told(&next, "EvalActionName")[0], first);
 }
