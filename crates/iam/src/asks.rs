@@ -1,5 +1,7 @@
 //! What an operation asks to be allowed.
 
+use std::borrow::Cow;
+
 use keystead_store::records::{RoleRecord, UserRecord};
 
 /// One action on one resource, with what conditions may look at.
@@ -10,7 +12,7 @@ pub(crate) struct Ask {
     /// The resource's ARN, or `*` where the action knows no resources.
     pub(crate) resource: String,
     /// What a refusal calls the resource, when that is not its ARN.
-    pub(crate) shown: Option<&'static str>,
+    pub(crate) shown: Option<Cow<'static, str>>,
     /// `aws:ResourceTag/…`, `iam:ResourceTag/…`
     pub(crate) resource_tags: Vec<(Box<str>, Box<str>)>,
     /// `aws:RequestTag/…`
@@ -42,8 +44,8 @@ impl Ask {
         self
     }
 
-    pub(crate) fn shown(mut self, shown: &'static str) -> Self {
-        self.shown = Some(shown);
+    pub(crate) fn shown(mut self, shown: impl Into<Cow<'static, str>>) -> Self {
+        self.shown = Some(shown.into());
         self
     }
 

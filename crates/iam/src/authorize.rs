@@ -109,7 +109,7 @@ impl Asker<'_> {
             }
             Decision::Denied(denial) => {
                 let who = caller.principal.arn(partition).to_string();
-                let what = ask.shown.unwrap_or(&ask.resource);
+                let what = ask.shown.as_deref().unwrap_or(&ask.resource);
                 let fault = Fault::new(
                     FaultKind::AccessDenied,
                     refusal(&who, action, what, &denial),

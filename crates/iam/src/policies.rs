@@ -27,7 +27,7 @@ use keystead_identity::{UniqueKind, new_unique_id};
 /// Errors: InvalidInput for what is no ARN of a policy.
 pub(crate) fn ask(scene: &Scene<'_>, arn: &str) -> Result<Ask, Fault> {
     scene.policy_name(arn)?;
-    let ask = Ask::on(arn);
+    let ask = Ask::on(arn).shown(format!("policy {arn}"));
     Ok(match scene.world.customer_policy(arn) {
         Some(held) => ask.tagged(&held.record.tags),
         None => ask,
@@ -50,15 +50,16 @@ pub(crate) fn find<'a>(scene: &Scene<'a>, arn: &str) -> Result<&'a Arc<HeldPolic
 
 /// Errors: MalformedPolicyDocument; LimitExceeded.
 pub(crate) fn check(document: &str) -> Result<(), Fault> {
+    // First, or a longer one would be measured against what no identity policy may have.
+    if documents::counted_chars(document) > MANAGED_POLICY_CHARS {
+        return Err(refusals::quota("PolicySize", MANAGED_POLICY_CHARS));
+    }
     let policy = documents::identity(document)?;
     if policy.version() == Version::V2008 {
         return Err(Fault::new(
             FaultKind::MalformedPolicyDocument,
             "Policy document must be version 2012-10-17 or greater.",
         ));
-    }
-    if documents::counted_chars(document) > MANAGED_POLICY_CHARS {
-        return Err(refusals::quota("PolicySize", MANAGED_POLICY_CHARS));
     }
     Ok(())
 }

@@ -40,7 +40,8 @@ impl<'a> Scene<'a> {
     }
 
     /// An entity as a resource: by its own path and spelling if it is there, else as if it had no
-    /// path.
+    /// path. Refusals call it by the name of the request, so that they tell neither.
+    /// Source: refusals of AWS that users published.
     pub(crate) fn entity(&self, entity: Entity, name: &str) -> Ask {
         let account = self.account();
         let path = |path: &str, name: &str| Ask::on(self.entity_arn(entity, path, name));
@@ -58,7 +59,8 @@ impl<'a> Scene<'a> {
                 path(&role.path, &role.name).role(Some(role))
             }),
         };
-        found.unwrap_or_else(|| path("/", name))
+        let ask = found.unwrap_or_else(|| path("/", name));
+        ask.shown(format!("{} {name}", entity.word()))
     }
 
     /// The name that the request gives, else the caller's own.
