@@ -3,7 +3,7 @@
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
 use keystead_policy::{Basis, Case, Decision, Denial, Place, Policy, decide, explain};
-use keystead_types::{AccountId, Fault, FaultKind, Timestamp};
+use keystead_types::{AccountId, Fault, FaultKind, Principal, Timestamp};
 
 use super::context::{Bare, Brought, StsContext};
 use super::limits::{AUDITED_EXPLANATION_MAX_BYTES, EXPLANATION_MAX_BYTES};
@@ -112,12 +112,18 @@ impl<'a> Asker<'a> {
             context: &context,
         };
         let endpoint = self.request.origin.endpoint.as_deref();
+        // A service is no principal of the account that it acts for.
+        let service = matches!(caller.principal, Principal::Service { .. });
+        let service_control = match service {
+            true => &[][..],
+            false => &self.membership.service_control[..],
+        };
         let case = Case {
             resource: ask.trust,
             identity: &self.standing.policies,
             boundary: self.standing.boundary.as_ref(),
             session: self.bearer.session_policies.as_deref(),
-            service_control: &self.membership.service_control,
+            service_control,
             resource_control: &of_resource.resource_control,
             endpoint: endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
             ..Case::default()

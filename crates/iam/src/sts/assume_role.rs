@@ -36,13 +36,7 @@ impl Operation for AssumeRole {
                 "Keystead does not offer ProvidedContexts.",
             ));
         }
-        let world = directory.world();
-        // A service works for the accounts of its credential only, whoever else trusts it.
-        let within = !matches!(caller.principal, Principal::Service { .. })
-            || directory.service_covers(call.bearer, named.account);
-        let Some(role) = named.find(&world).filter(|_| within) else {
-            return Err(asker.not_there("sts:AssumeRole", named.arn));
-        };
+        // Before the role is looked for, so that what is wrong with the request tells nothing of it.
         let before = caller.session.as_deref();
         let tags = tags(
             input.tags.as_ref(),
@@ -58,6 +52,13 @@ impl Operation for AssumeRole {
             }
             (Some(set), _) => Some(set),
             (None, wanted) => wanted.map(Into::into),
+        };
+        let world = directory.world();
+        // A service works for the accounts of its credential only, whoever else trusts it.
+        let within = !matches!(caller.principal, Principal::Service { .. })
+            || directory.service_covers(call.bearer, named.account);
+        let Some(role) = named.find(&world).filter(|_| within) else {
+            return Err(asker.not_there("sts:AssumeRole", named.arn));
         };
         let mut ask = Ask {
             action: "sts:AssumeRole",

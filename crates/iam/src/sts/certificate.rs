@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use keystead_api::query::is_tag;
 use keystead_api::sts::model::Tag;
 use keystead_audit::{Audited, Entry, Requester, Tls};
 use keystead_identity::{Bearer, Origin, ServiceSource};
@@ -14,7 +15,7 @@ use keystead_types::{AccountId, Fault, Plaintext, Region, RequestId, SessionCont
 use super::ask::{Ask, Asker};
 use super::context::Brought;
 use super::roles::{Named, begin};
-use super::session::{tags, term};
+use super::session::{is_name, tags, term};
 use crate::service::{Api, Request, Service};
 
 /// The service in whose name the roles are assumed.
@@ -40,7 +41,7 @@ pub struct CertificateSession {
     pub source_account: AccountId,
     /// The session's name.
     pub session_name: String,
-    /// The session's source identity: the subject's common name.
+    /// The session's source identity: the subject's common name, if it may be one.
     pub source_identity: Option<String>,
     /// Session tags: `x509Subject/CN` and its like.
     pub principal_tags: Vec<(String, String)>,
@@ -75,8 +76,9 @@ impl Service {
     /// `request.encode` makes, and it is in the audit log (as AssumeRole of STS) before this
     /// returns.
     ///
-    /// Errors: AccessDenied when the role is not there or does not trust; ValidationError for a
-    /// text that is no role's ARN and for tags that cannot be.
+    /// Errors: AccessDenied when the role is not there, not of the trust anchor's account, or does
+    /// not trust; ValidationError for a text that is no role's ARN, for a name that no session may
+    /// have and for tags that cannot be.
     pub async fn create_session_for_certificate(
         &self,
         request: CertificateSession,
@@ -122,18 +124,21 @@ impl Service {
         let named = Named::parse(&request.role_arn, directory.partition())?;
         entry.role_resource(named.account, named.name);
         let asker = Asker::new(self, asked, bearer)?;
+        if !is_name(&request.session_name) {
+            return Err(Fault::validation(
+                "The name of a session has 2 to 64 letters, digits and characters of _+=,.@-",
+            ));
+        }
+        let brought = subject_tags(&request.principal_tags)?;
+        // A subject's name with other characters, a blank for instance, is no source identity.
+        let source_identity = request.source_identity.as_deref();
+        let source_identity = source_identity.filter(|name| is_name(name));
         let world = directory.world();
-        let Some(role) = named.find(&world) else {
+        // A trust anchor vouches for its own account only.
+        let within = named.account == request.source_account;
+        let Some(role) = named.find(&world).filter(|_| within) else {
             return Err(asker.not_there("sts:AssumeRole", named.arn));
         };
-        let brought: Vec<Tag> = request
-            .principal_tags
-            .iter()
-            .map(|(key, value)| Tag {
-                key: key.clone(),
-                value: value.clone(),
-            })
-            .collect();
         let tags = tags(Some(&brought), None, None)?;
         let mut ask = Ask {
             action: "sts:AssumeRole",
@@ -144,7 +149,7 @@ impl Service {
             request_tags: &tags.brought,
             brought: Brought {
                 session_name: Some(&request.session_name),
-                source_identity: request.source_identity.as_deref(),
+                source_identity,
                 principal_tags: &tags.brought,
                 ..Brought::default()
             },
@@ -154,7 +159,7 @@ impl Service {
             ask.action = "sts:TagSession";
             asker.allow(&ask, entry)?;
         }
-        if request.source_identity.is_some() {
+        if source_identity.is_some() {
             ask.action = "sts:SetSourceIdentity";
             asker.allow(&ask, entry)?;
         }
@@ -165,7 +170,7 @@ impl Service {
             .min(longest);
         let (issued, expires) = term(self.now(), seconds);
         let context = SessionContext {
-            source_identity: request.source_identity.as_deref().map(Into::into),
+            source_identity: source_identity.map(Into::into),
             tags: tags.all,
             ..SessionContext::plain(issued, expires)
         };
@@ -175,13 +180,35 @@ impl Service {
             role_arn: request.role_arn.clone(),
             assumed_role_arn: begun.user.arn,
             assumed_role_id: begun.user.assumed_role_id,
-            source_identity: request.source_identity.clone(),
+            source_identity: source_identity.map(str::to_owned),
             access_key_id: begun.issued.access_key_id.to_string(),
             secret: begun.issued.secret,
             token: begun.issued.token,
             expiration: begun.issued.expiration,
         })
     }
+}
+
+/// What a certificate says of its subject, as tags. What it says of its issuer, which the trust
+/// anchor vouches for anyway, is left out where it cannot be one.
+///
+/// Errors: ValidationError for a subject that cannot be a tag: nobody would notice that a
+/// condition on it means nothing.
+fn subject_tags(said: &[(String, String)]) -> Result<Vec<Tag>, Fault> {
+    let mut tags = Vec::with_capacity(said.len());
+    for (key, value) in said {
+        if is_tag(key, value) {
+            tags.push(Tag {
+                key: key.clone(),
+                value: value.clone(),
+            });
+        } else if !key.starts_with("x509Issuer/") {
+            return Err(Fault::validation(
+                "The subject of the certificate has characters that no session tag may have.",
+            ));
+        }
+    }
+    Ok(tags)
 }
 
 fn parameters(request: &CertificateSession) -> Vec<u8> {

@@ -21,6 +21,7 @@ pub(crate) struct Token<'t> {
 struct Header {
     alg: String,
     kid: Option<String>,
+    typ: Option<String>,
     /// Extensions that must be understood: none is.
     crit: Option<Value>,
     b64: Option<Value>,
@@ -116,6 +117,12 @@ impl<'t> Token<'t> {
         let header: Header = serde_json::from_slice(&part(header)?).map_err(|_| not_a_token())?;
         if header.crit.is_some() || header.b64.is_some() {
             return Err(invalid("The token's header has extensions."));
+        }
+        // A token with a type of its own, such as at+jwt, was issued for something else.
+        // Source: RFC 8725, section 3.11.
+        let other = |kind: &String| kind.to_ascii_lowercase().ends_with("+jwt");
+        if header.typ.as_ref().is_some_and(other) {
+            return Err(not_a_token());
         }
         let algorithm = Algorithm::parse(&header.alg)
             .ok_or_else(|| invalid("The token is not signed with a supported algorithm."))?;

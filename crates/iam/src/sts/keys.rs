@@ -14,7 +14,8 @@ use base64_simd::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::limits::{
-    KEY_SET_KEYS_MAX, KEY_SET_MAX_BYTES, RSA_MODULUS_MAX_BITS, RSA_MODULUS_MIN_BITS,
+    KEY_SET_KEYS_MAX, KEY_SET_MAX_BYTES, KEYS_OF_AN_ID_MAX, RSA_MODULUS_MAX_BITS,
+    RSA_MODULUS_MIN_BITS,
 };
 
 /// How fresh a key set must be.
@@ -145,7 +146,8 @@ struct KeySet {
 }
 
 /// The keys of a set with an id, whatever they are for. `None` if the text is no key set. Keys
-/// that cannot be read are left out, as RFC 7517 section 5 asks.
+/// that cannot be read are left out, as RFC 7517 section 5 asks, and so are those beyond the first
+/// few of the id.
 pub(crate) fn with_id(key_set: &[u8], id: &str) -> Option<Vec<Key>> {
     if key_set.len() > KEY_SET_MAX_BYTES {
         return None;
@@ -153,7 +155,8 @@ pub(crate) fn with_id(key_set: &[u8], id: &str) -> Option<Vec<Key>> {
     let set: KeySet = serde_json::from_slice(key_set).ok()?;
     let keys = set.keys.into_iter().take(KEY_SET_KEYS_MAX);
     let read = keys.filter_map(|key| serde_json::from_value::<Key>(key).ok());
-    Some(read.filter(|key| key.kid.as_deref() == Some(id)).collect())
+    let named = read.filter(|key| key.kid.as_deref() == Some(id));
+    Some(named.take(KEYS_OF_AN_ID_MAX).collect())
 }
 
 fn decoded(text: Option<&String>) -> Option<Vec<u8>> {

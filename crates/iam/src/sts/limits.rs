@@ -27,6 +27,9 @@ pub(crate) const AUDITED_EXPLANATION_MAX_BYTES: usize = 8_192;
 pub const KEY_SET_MAX_BYTES: usize = 64 << 10;
 /// Most keys of a key set that are looked at. Source: ours.
 pub(crate) const KEY_SET_KEYS_MAX: usize = 100;
+/// Most keys with one id that are tried, each with one verification. Source: ours; ids are unique
+/// but for keys of different kinds (RFC 7517, section 4.5).
+pub(crate) const KEYS_OF_AN_ID_MAX: usize = 4;
 /// Shortest RSA modulus whose signatures count, bits. Source: RFC 7518, section 3.3.
 pub(crate) const RSA_MODULUS_MIN_BITS: usize = 2_048;
 /// Longest RSA modulus whose signatures count, bits. Source: ours; bounds the time.

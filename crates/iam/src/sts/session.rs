@@ -81,6 +81,13 @@ pub(crate) fn limits(
     }))
 }
 
+/// Whether a text may be a session's name or source identity: 2 to 64 of `[\w+=,.@-]`.
+/// Source: STS model, `roleSessionNameType`, `sourceIdentityType`.
+pub(crate) fn is_name(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    (2..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 /// Errors: ValidationError for too many managed session policies; the model sets no bound.
 pub(crate) fn check_policy_arns(arns: Option<&Vec<PolicyDescriptorType>>) -> Result<(), Fault> {
     if arns.map_or(0, Vec::len) > SESSION_POLICY_ARNS_MAX {

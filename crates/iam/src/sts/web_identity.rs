@@ -1,5 +1,7 @@
 //! AssumeRoleWithWebIdentity: for whoever holds a token of a provider; nobody signs.
 
+use std::sync::Arc;
+
 use keystead_api::query::{Form, QueryShape, is_tag};
 use keystead_api::sts::AssumeRoleWithWebIdentity as Shape;
 use keystead_api::sts::assume_role_with_web_identity::{Input, Output};
@@ -35,8 +37,7 @@ pub(crate) async fn serve(
         Ok(named) => named,
         Err(fault) => return Audited::rejected(Rejection::Malformed, fault),
     };
-    let world = service.directory().world();
-    let vouched = match vouch(service, &input, &named, &world).await {
+    let vouched = match vouch(service, &input, &named).await {
         Ok(vouched) => vouched,
         Err(fault) => return Audited::rejected(reason(&fault), fault),
     };
@@ -53,10 +54,7 @@ pub(crate) async fn serve(
     Shape::audit_parameters(&input, &mut parameters);
     entry.request_parameters(parameters);
     entry.role_resource(named.account, named.name);
-    let outcome = run(
-        service, request, &input, &named, &world, vouched, &mut entry,
-    )
-    .await;
+    let outcome = run(service, request, &input, &named, vouched, &mut entry).await;
     let outcome = outcome.map(|output| {
         let mut elements = Vec::with_capacity(256);
         Shape::audit_response(&output, &mut elements);
@@ -78,23 +76,25 @@ fn offered(input: Input) -> Result<Input, Fault> {
 }
 
 /// A token that its provider signed, for us, for this moment.
-struct Vouched<'w> {
-    provider: &'w HeldProvider,
+struct Vouched {
+    /// The world in which the provider vouched.
+    world: Arc<World>,
+    provider: Arc<HeldProvider>,
     claims: Claims,
     proven: Proven,
 }
 
-async fn vouch<'w>(
-    service: &Service,
-    input: &Input,
-    named: &Named<'_>,
-    world: &'w World,
-) -> Result<Vouched<'w>, Fault> {
+async fn vouch(service: &Service, input: &Input, named: &Named<'_>) -> Result<Vouched, Fault> {
     let token = Token::parse(&input.web_identity_token)?;
-    let provider = provider(token.issuer()?, named, world)?;
-    let claims = verified(service, token, &provider.record.url).await?;
+    let issuer = token.issuer()?.to_owned();
+    let known = provider(&issuer, named, &service.directory().world())?;
+    let claims = verified(service, token, &known.record.url).await?;
+    // Its keys may have come over the network: what was changed meanwhile counts.
+    let world = service.directory().world();
+    let provider = provider(&issuer, named, &world)?;
     let proven = claims.check(&provider.record.client_ids, service.now())?;
     Ok(Vouched {
+        world,
         provider,
         claims,
         proven,
@@ -115,11 +115,11 @@ async fn run(
     request: &Request<'_>,
     input: &Input,
     named: &Named<'_>,
-    world: &World,
-    vouched: Vouched<'_>,
+    vouched: Vouched,
     entry: &mut Entry,
 ) -> Result<Output, Fault> {
     let Vouched {
+        world,
         provider,
         claims,
         proven,
@@ -129,14 +129,14 @@ async fn run(
     let (brought, transitive) = token_tags.unwrap_or_default();
     let tags = tags(Some(&brought), Some(&transitive), None)?;
     let source_identity = source_identity(&claims)?;
-    let role = named.find(world).ok_or_else(not_authorized)?;
+    let role = named.find(&world).ok_or_else(not_authorized)?;
     let asker = Asker {
         service,
         request,
         input,
         named,
         role: &role,
-        provider,
+        provider: &provider,
         claims: by_key(&provider.record.url, &proven),
         tags: &tags,
         source_identity,
@@ -155,7 +155,7 @@ async fn run(
         input.policy.as_ref(),
         input.policy_arns.as_ref(),
         named.account,
-        world,
+        &world,
     )?;
     let (issued, expires) = term(now, seconds);
     let context = SessionContext {
@@ -181,15 +181,11 @@ async fn run(
 }
 
 /// The provider of the role's account that has exactly the token's issuer.
-fn provider<'w>(
-    issuer: &str,
-    named: &Named<'_>,
-    world: &'w World,
-) -> Result<&'w HeldProvider, Fault> {
+fn provider(issuer: &str, named: &Named<'_>, world: &World) -> Result<Arc<HeldProvider>, Fault> {
     let url = issuer.strip_prefix("https://");
     let found = url.and_then(|url| {
         let found = world.account(named.account).provider(url)?;
-        (found.record.url == url).then_some(&**found)
+        (found.record.url == url).then(|| found.clone())
     });
     found.ok_or_else(|| {
         Fault::new(
@@ -252,13 +248,9 @@ fn read_tags(tags: &TokenTags) -> Result<(Vec<Tag>, Vec<String>), Fault> {
 
 /// Errors: InvalidIdentityToken for a text that AssumeRole would not take.
 fn source_identity(claims: &Claims) -> Result<Option<&str>, Fault> {
-    let fits = |text: &&str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-        (2..=64).contains(&text.len()) && text.bytes().all(allowed)
-    };
     match claims.source_identity() {
         None => Ok(None),
-        Some(text) => match Some(text).filter(fits) {
+        Some(text) => match Some(text).filter(|text| session::is_name(text)) {
             Some(text) => Ok(Some(text)),
             None => Err(Fault::new(
                 FaultKind::InvalidIdentityToken,

@@ -3,7 +3,7 @@
 use keystead_iam::{CertificateCredentials, CertificateSession};
 use keystead_types::{Fault, Region, RequestId};
 
-use crate::support::{ACCOUNT, World, account, told, trust};
+use crate::support::{ACCOUNT, OTHER, World, account, told, trust};
 
 const ANCHOR: &str = "arn:aws:rolesanywhere:eu-central-1:111122223333:trust-anchor/hosts";
 const ACTIONS: &str = r#"["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]"#;
@@ -17,6 +17,10 @@ fn shown(credentials: &CertificateCredentials) -> Vec<u8> {
 }
 
 async fn begin(world: &World, role: &str, name: &str) -> Result<String, Fault> {
+    begin_as(world, role, name, name).await
+}
+
+async fn begin_as(world: &World, role: &str, name: &str, subject: &str) -> Result<String, Fault> {
     let session = CertificateSession {
         request_id: RequestId::from_random([9; 16]),
         origin: World::origin(),
@@ -26,8 +30,11 @@ async fn begin(world: &World, role: &str, name: &str) -> Result<String, Fault> {
         trust_anchor_arn: ANCHOR.to_owned(),
         source_account: account(ACCOUNT),
         session_name: name.to_owned(),
-        source_identity: Some(name.to_owned()),
-        principal_tags: vec![("x509Subject/CN".to_owned(), name.to_owned())],
+        source_identity: Some(subject.to_owned()),
+        principal_tags: vec![
+            ("x509Subject/CN".to_owned(), subject.to_owned()),
+            ("x509Issuer/O".to_owned(), "Example, Inc.".to_owned()),
+        ],
         duration_seconds: 43_200,
         encode: shown,
     };
@@ -87,4 +94,36 @@ async fn the_trust_policy_decides_by_subject_and_anchor() {
     );
     let missing = begin(&world, "arn:aws:iam::111122223333:role/no", "host-1").await;
     assert_eq!(told(&missing.unwrap_err()).0, "AccessDenied");
+}
+
+#[tokio::test]
+async fn names_and_subjects_are_those_that_sessions_may_have() {
+    let world = World::new().await;
+    let trusting = trust(
+        r#"{"Service":"rolesanywhere.amazonaws.com"}"#,
+        ACTIONS,
+        "{}",
+    );
+    let role = world.role(ACCOUNT, "host", &trusting, "").await;
+    for bad in ["", "a", "a/b:c\n*", "a b", &"x".repeat(65), "naïve"] {
+        let fault = begin_as(&world, &role, bad, "host-1").await.unwrap_err();
+        assert_eq!(told(&fault).0, "ValidationError", "{bad}");
+    }
+    for bad in ["*", "a\u{202e}b", &"x".repeat(257)] {
+        let fault = begin_as(&world, &role, "host-1", bad).await.unwrap_err();
+        assert_eq!(told(&fault).0, "ValidationError", "{bad}");
+    }
+    // A name with a blank is a tag, and no source identity.
+    let shown = begin_as(&world, &role, "host-1", "Host One").await.unwrap();
+    let mut parts = shown.split(' ').skip(1);
+    let (id, token) = (parts.next().unwrap(), parts.next().unwrap());
+    let found = keystead_sigv4::Credentials::find(&*world.directory, id, Some(token.as_bytes()));
+    let bearer = found.unwrap().identity.clone();
+    let context = bearer.caller.session.as_deref().unwrap();
+    assert_eq!(context.tags, [("x509Subject/CN".into(), "Host One".into())]);
+    assert_eq!(context.source_identity, None);
+    // The trust anchor's account is the role's.
+    let foreign = world.role(OTHER, "host", &trusting, "").await;
+    let fault = begin(&world, &foreign, "host-1").await.unwrap_err();
+    assert_eq!(told(&fault).0, "AccessDenied");
 }

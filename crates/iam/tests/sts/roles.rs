@@ -409,3 +409,18 @@ async fn services_assume_roles_of_their_own_accounts_only() {
         assert_eq!(refused, refusal(&who(service), role));
     }
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_tells_nothing_of_a_role() {
+    let world = World::new().await;
+    let alice = world.user(ACCOUNT, "alice", &may("sts:*")).await;
+    let closed = trust(r#"{"AWS":"444455556666"}"#, EVERY, "{}");
+    let there = world.role(OTHER, "there", &closed, "").await;
+    let missing = "arn:aws:iam::444455556666:role/missing";
+    let twice =
+        "&Tags.member.1.Key=k&Tags.member.1.Value=v&Tags.member.2.Key=K&Tags.member.2.Value=v";
+    for wrong in ["&TransitiveTagKeys.member.1=k", twice] {
+        let told = world.refused(&alice, &assume(&there, wrong)).await;
+        assert_eq!(told, world.refused(&alice, &assume(missing, wrong)).await);
+    }
+}

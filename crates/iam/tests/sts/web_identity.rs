@@ -309,6 +309,10 @@ async fn forged_tokens() {
         &claims(),
     ))
     .await;
+    for other in ["at+jwt", "application/AT+JWT", "logout+jwt"] {
+        let head = json!({"alg": "RS256", "kid": "one", "typ": other});
+        invalid(&signer.token(&head, &claims())).await;
+    }
     let twice = b64(r#"{"alg":"none","alg":"RS256","kid":"one"}"#);
     let twice = format!("{twice}.{body}");
     let signature = b64(signer.sign("RS256", twice.as_bytes()));
