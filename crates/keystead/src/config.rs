@@ -87,6 +87,8 @@ pub(crate) struct Oidc {
     pub(crate) fetch_keys: bool,
     /// The authorities of the issuers' certificates, as PEM; the system's when absent.
     pub(crate) authorities: Option<PathBuf>,
+    /// Hosts of issuers and of their keys that are not public, `host` or `host:port`.
+    pub(crate) private_hosts: Vec<String>,
 }
 
 impl Default for Oidc {
@@ -94,6 +96,7 @@ impl Default for Oidc {
         Self {
             fetch_keys: true,
             authorities: None,
+            private_hosts: Vec::new(),
         }
     }
 }

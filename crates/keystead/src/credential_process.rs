@@ -7,7 +7,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::client::{Call, Identity, Trust, Url, send, settings};
+use crate::client::{Call, Identity, Reach, Trust, Url, send, settings};
 use crate::logging::say;
 
 /// Largest answer that is read. Ours.
@@ -124,6 +124,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         body,
         tls: Some(settings(&trust, Some(&identity))?),
         answer_max_bytes: ANSWER_MAX_BYTES,
+        reach: Reach::Anywhere,
     };
     let answer = crate::client::block_on(send(call))??;
     let body = Zeroizing::new(answer.body);

@@ -15,7 +15,7 @@ use keystead_iam::{
 use rustls::ClientConfig;
 use serde::Deserialize;
 
-use crate::client::{Call, Trust, Url, send, settings};
+use crate::client::{Call, Reach, Trust, Url, send, settings};
 use crate::config::{Oidc, OidcKeys};
 
 /// How long a fetched key set is used. Ours: a key that its issuer withdrew is trusted no longer.
@@ -45,7 +45,10 @@ pub(crate) fn sts(oidc: &Oidc, files: &[OidcKeys]) -> Result<StsParts, String> {
         true => {
             let trust = oidc.authorities.clone();
             let trust = trust.map_or(Trust::System, Trust::File);
-            Some(settings(&trust, None)?)
+            Some(Arc::new(Fetching {
+                tls: settings(&trust, None)?,
+                private_hosts: oidc.private_hosts.clone(),
+            }))
         }
     };
     Ok(StsParts::new(Arc::new(KeySets {
@@ -64,14 +67,22 @@ fn trimmed(issuer: &str) -> &str {
 struct KeySets {
     known: HashMap<String, (Place, Arc<Slot>)>,
     /// How issuers without a file are asked; `None` when they are not.
-    fetch: Option<Arc<ClientConfig>>,
+    fetch: Option<Arc<Fetching>>,
     fetched: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
 /// Where a key set comes from.
 enum Place {
     File(PathBuf),
-    Issuer(Arc<ClientConfig>),
+    Issuer(Arc<Fetching>),
+}
+
+/// How issuers are asked. Who makes a provider names the issuer, and the issuer names the place of
+/// its keys: neither is to look at our network.
+struct Fetching {
+    tls: Arc<ClientConfig>,
+    /// Hosts, with their port if it is not 443, that may be anywhere.
+    private_hosts: Vec<String>,
 }
 
 /// The key set of one issuer. Whoever holds the lock looks; the others wait for what is found.
@@ -113,7 +124,7 @@ impl Slot {
             found.looked = Some(now);
             let looked = match place {
                 Place::File(path) => read(path),
-                Place::Issuer(tls) => fetch(issuer, tls).await,
+                Place::Issuer(how) => fetch(issuer, how).await,
             };
             match looked {
                 Ok(keys) => found.keys = Some((keys, now)),
@@ -145,7 +156,7 @@ impl JwksSource for KeySets {
             if let Some((place, slot)) = self.known.get(name) {
                 return slot.get(place, issuer, freshness).await;
             }
-            let tls = self.fetch.as_ref().ok_or(JwksError::Unknown)?;
+            let how = self.fetch.as_ref().ok_or(JwksError::Unknown)?;
             let slot = {
                 let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
                 if fetched.len() >= ISSUERS_MAX && !fetched.contains_key(name) {
@@ -154,7 +165,7 @@ impl JwksSource for KeySets {
                 let new = || Arc::new(Slot(tokio::sync::Mutex::default()));
                 fetched.entry(name.to_owned()).or_insert_with(new).clone()
             };
-            slot.get(&Place::Issuer(tls.clone()), issuer, freshness)
+            slot.get(&Place::Issuer(how.clone()), issuer, freshness)
                 .await
         })
     }
@@ -188,20 +199,20 @@ struct Discovered {
 }
 
 /// Asks the issuer for its key set. Redirects are not followed.
-async fn fetch(issuer: &str, tls: &Arc<ClientConfig>) -> Result<Arc<[u8]>, String> {
-    let text = get(&format!("https://{}{DISCOVERY}", trimmed(issuer)), tls).await?;
+async fn fetch(issuer: &str, how: &Fetching) -> Result<Arc<[u8]>, String> {
+    let text = get(&format!("https://{}{DISCOVERY}", trimmed(issuer)), how).await?;
     let told: Discovered = serde_json::from_slice(&text)
         .map_err(|error| format!("the issuer's configuration: {error}"))?;
     let own = told.issuer.strip_prefix("https://").map(trimmed);
     if own != Some(trimmed(issuer)) {
         return Err("the issuer's configuration is of another issuer".to_owned());
     }
-    let keys = get(&told.jwks_uri, tls).await?;
+    let keys = get(&told.jwks_uri, how).await?;
     serde_json::from_slice::<KeySet>(&keys).map_err(|error| format!("its key set: {error}"))?;
     Ok(keys.into())
 }
 
-async fn get(url: &str, tls: &Arc<ClientConfig>) -> Result<Vec<u8>, String> {
+async fn get(url: &str, how: &Fetching) -> Result<Vec<u8>, String> {
     let url = Url::parse(url)?;
     if !url.is_https() {
         return Err("the issuer names a place that is not https".to_owned());
@@ -211,8 +222,12 @@ async fn get(url: &str, tls: &Arc<ClientConfig>) -> Result<Vec<u8>, String> {
         url: &url,
         headers: vec![("accept".to_owned(), "application/json".to_owned())],
         body: Vec::new(),
-        tls: Some(tls.clone()),
+        tls: Some(how.tls.clone()),
         answer_max_bytes: KEY_SET_MAX_BYTES,
+        reach: match how.private_hosts.contains(&url.authority()) {
+            true => Reach::Anywhere,
+            false => Reach::Public,
+        },
     };
     let answer = send(call).await?;
     if !answer.status.is_success() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use http::Method;
 use keystead_types::Clock;
 
-use crate::client::{Call, Credentials, Element, Signing, Trust, Url, send, settings};
+use crate::client::{Call, Credentials, Element, Reach, Signing, Trust, Url, send, settings};
 use crate::clock::SystemClock;
 use crate::logging::say;
 
@@ -70,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         body: body.into_bytes(),
         tls,
         answer_max_bytes: ANSWER_MAX_BYTES,
+        reach: Reach::Anywhere,
     };
     let answer = crate::client::block_on(send(call))??;
     let text = String::from_utf8_lossy(&answer.body);

@@ -1,5 +1,7 @@
 //! One request over a connection of its own: no redirects, a deadline, a limit on the answer.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +99,18 @@ pub(crate) struct Call<'a> {
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Longest body of the answer.
     pub(crate) answer_max_bytes: usize,
+    /// Where it may go.
+    pub(crate) reach: Reach,
+}
+
+/// Where a request may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everywhere: somebody at the keyboard or in the configuration named the place.
+    Anywhere,
+    /// To port 443 of public addresses: somebody else named the place, who must not look at our
+    /// network through us.
+    Public,
 }
 
 /// An answer.
@@ -122,6 +136,7 @@ async fn exchange(call: Call<'_>) -> Result<Answer, String> {
         body,
         tls,
         answer_max_bytes,
+        reach,
     } = call;
     let mut request = Request::builder().method(method).uri(url.path());
     request = request.header(HOST, url.authority());
@@ -133,7 +148,7 @@ async fn exchange(call: Call<'_>) -> Result<Answer, String> {
     let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| error.to_string())?;
-    let stream = TcpStream::connect((url.bare_host(), url.port))
+    let stream = connect(url, reach)
         .await
         .map_err(|error| format!("cannot connect: {error}"))?;
     if !url.is_https() {
@@ -149,6 +164,58 @@ async fn exchange(call: Call<'_>) -> Result<Answer, String> {
         answer_max_bytes,
     )
     .await
+}
+
+/// The addresses that are looked at are those that are connected to: a name cannot change between.
+async fn connect(url: &Url, reach: Reach) -> std::io::Result<TcpStream> {
+    let place = (url.bare_host(), url.port);
+    if reach == Reach::Anywhere {
+        return TcpStream::connect(place).await;
+    }
+    let refuse = |why: &'static str| std::io::Error::new(ErrorKind::PermissionDenied, why);
+    if url.port != 443 {
+        return Err(refuse(
+            "only port 443 is asked of a host that the configuration does not name",
+        ));
+    }
+    let found = tokio::net::lookup_host(place).await?;
+    let public: Vec<SocketAddr> = found.filter(|one| is_public(one.ip())).collect();
+    if public.is_empty() {
+        let why = "its address is not public, and the configuration does not name the host";
+        return Err(refuse(why));
+    }
+    TcpStream::connect(&*public).await
+}
+
+/// Whether an address belongs to the public network.
+/// Source: IANA's registries of special-purpose addresses.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let special = matches!(
+                (a, b, c),
+                (0 | 10 | 127 | 224.., ..)
+                    | (100, 64..=127, _)
+                    | (169, 254, _)
+                    | (172, 16..=31, _)
+                    | (192, 0, 0 | 2)
+                    | (192, 88, 99)
+                    | (192, 168, _)
+                    | (198, 18 | 19, _)
+                    | (198, 51, 100)
+                    | (203, 0, 113)
+            );
+            !special
+        }
+        // Of the global unicast block, what neither embeds an IPv4 address nor is for examples.
+        IpAddr::V6(address) => {
+            let [a, b, ..] = address.segments();
+            let embeds = a == 0x2002 || (a == 0x2001 && b < 0x0200);
+            let example = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
+            (0x2000..0x4000).contains(&a) && !embeds && !example
+        }
+    }
 }
 
 async fn talk<S>(stream: S, request: Request<Full<Bytes>>, most: usize) -> Result<Answer, String>
@@ -210,6 +277,47 @@ mod tests {
             "",
         ] {
             assert!(Url::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_inside_of_networks_are_not_public() {
+        for inside in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.0.1",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:8.8.8.8",
+            "::8.8.8.8",
+            "64:ff9b::808:808",
+            "fc00::1",
+            "fe80::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:7f00:1::",
+            "3fff::1",
+        ] {
+            assert!(!is_public(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in [
+            "8.8.8.8",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1",
+            "2a00:1450::1",
+        ] {
+            assert!(is_public(outside.parse().unwrap()), "{outside}");
         }
     }
 }

@@ -6,7 +6,7 @@ mod sign;
 mod tls;
 mod xml;
 
-pub(crate) use http::{Call, Url, send};
+pub(crate) use http::{Call, Reach, Url, send};
 pub(crate) use sign::{Credentials, Signing};
 pub(crate) use tls::{Identity, Trust, settings};
 pub(crate) use xml::Element;

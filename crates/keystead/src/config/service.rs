@@ -36,6 +36,12 @@ impl Service {
             secret_file,
         } = self;
         let label = principal.strip_suffix(".amazonaws.com").unwrap_or_default();
+        // Requests to these are ours to answer: their signatures must not be anybody's to forward.
+        if matches!(label, "kms" | "iam" | "sts" | "rolesanywhere") {
+            return Err(format!(
+                "service principal {principal} in the configuration is Keystead itself; give the service a name of its own"
+            ));
+        }
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if label.is_empty() || !label.bytes().all(good) {
             return Err(format!(
@@ -138,6 +144,11 @@ mod tests {
             assert!(wrong.credential().is_err());
         }
         std::fs::write(&file, "short").unwrap();
+        for own in ["kms", "iam", "sts", "rolesanywhere"] {
+            let service = service(&format!("{own}.amazonaws.com"), account, id);
+            let refused = service.credential().err().unwrap();
+            assert!(refused.contains("Keystead itself"), "{refused}");
+        }
         assert!(service(principal, account, id).credential().is_err());
     }
 }

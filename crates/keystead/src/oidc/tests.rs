@@ -22,6 +22,8 @@ fn key_sets(oidc: &Oidc, files: &[OidcKeys]) -> Result<KeySets, String> {
     let fetch = authorities
         .map(|trust| settings(&trust, None))
         .transpose()?;
+    let private_hosts = oidc.private_hosts.clone();
+    let fetch = fetch.map(|tls| Arc::new(Fetching { tls, private_hosts }));
     Ok(KeySets {
         known,
         fetch,
@@ -44,6 +46,7 @@ fn a_file_is_read_again_when_a_key_is_missing() {
     let none = Oidc {
         fetch_keys: false,
         authorities: None,
+        private_hosts: Vec::new(),
     };
     assert!(key_sets(&none, std::slice::from_ref(&keys)).is_err());
     std::fs::write(&file, "[]").unwrap();
@@ -146,6 +149,7 @@ fn fetching(issuer: &Issuer) -> KeySets {
     let oidc = Oidc {
         fetch_keys: true,
         authorities: Some(issuer.authority.clone()),
+        private_hosts: vec![issuer.name.clone()],
     };
     key_sets(&oidc, &[]).unwrap()
 }
@@ -188,9 +192,47 @@ fn an_issuer_that_speaks_for_another_is_not_believed() {
 fn an_issuer_without_a_trusted_certificate_is_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     let first = issuer(dir.path(), configured);
-    let sets = fetching(&first);
     let other = tempfile::tempdir().unwrap();
     let other = issuer(other.path(), configured);
+    let sets = fetching(&Issuer {
+        name: other.name.clone(),
+        ..first
+    });
     let told = ask(&sets, &other.name, KeySetFreshness::Kept);
     assert!(told.unwrap_err().to_string().contains("no TLS"));
+}
+
+#[test]
+fn nobody_looks_at_our_network_through_an_issuer() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = issuer(dir.path(), configured);
+    let oidc = |private_hosts| Oidc {
+        fetch_keys: true,
+        authorities: Some(inner.authority.clone()),
+        private_hosts,
+    };
+    let sets = key_sets(&oidc(Vec::new()), &[]).unwrap();
+    for (name, why) in [
+        (inner.name.as_str(), "only port 443"),
+        ("localhost", "not public"),
+        ("127.0.0.1", "not public"),
+        ("[::1]", "not public"),
+        ("169.254.169.254", "not public"),
+    ] {
+        let told = ask(&sets, name, KeySetFreshness::Kept).unwrap_err();
+        let JwksError::Unreachable(problem) = &told else {
+            panic!("{name}: {told}");
+        };
+        assert!(problem.to_string().contains(why), "{name}: {problem}");
+    }
+    assert_eq!(inner.asked.load(Ordering::SeqCst), 0);
+    // A public issuer that sends us there.
+    let private = inner.name.clone();
+    let other = tempfile::tempdir().unwrap();
+    let sending = issuer(other.path(), move |name| {
+        configured(name).replace(&format!("{name}/keys"), &format!("{private}/keys"))
+    });
+    let told = ask(&fetching(&sending), &sending.name, KeySetFreshness::Kept);
+    assert!(told.is_err());
+    assert_eq!(inner.asked.load(Ordering::SeqCst), 0);
 }
