@@ -27,7 +27,10 @@ def still_there(root):
     root.iam.list_users()
 
 
-@pytest.mark.parametrize("text", [ENTITIES, SPACES, " ", "é" * 10, "\u00a1\u00ff", "+ + %2B", "=&=&", "</Description></Role>"])
+@pytest.mark.parametrize(
+    "text",
+    [ENTITIES, SPACES, " ", "é" * 10, "\u00a1\u00ff", "+ + %2B", "=&=&", "</Description></Role>"],
+)
 def test_descriptions_come_back_whole(root, text):
     trust = document(trusts(root.arn("root")))
     root.iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust, Description=text)
@@ -38,11 +41,29 @@ def test_descriptions_come_back_whole(root, text):
         root.iam.update_role(RoleName="r", Description=text)
 
 
-@pytest.mark.parametrize("text", ["\0", "\x01", "a\x0bb", "\x1f", "\ufffe", "\uffff", "\u2028", "\U0001f600", "x" * 1001, "\x7f", "\u0085x", "a\u00a0b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\0",
+        "\x01",
+        "a\x0bb",
+        "\x1f",
+        "\ufffe",
+        "\uffff",
+        "\u2028",
+        "\U0001f600",
+        "x" * 1001,
+        "\x7f",
+        "\u0085x",
+        "a\u00a0b",
+    ],
+)
 def test_characters_that_are_refused(root, text, still_there):
     """Outside U+0009, U+000A, U+000D, U+0020..U+007E, U+00A1..U+00FF [M]."""
     trust = document(trusts(root.arn("root")))
-    answer = root.ask("iam", "CreateRole", RoleName="r", AssumeRolePolicyDocument=trust, Description=text)
+    answer = root.ask(
+        "iam", "CreateRole", RoleName="r", AssumeRolePolicyDocument=trust, Description=text
+    )
     assert (answer.status, answer.code) == (400, "ValidationError"), answer
     assert root.iam.list_roles()["Roles"] == []
 
@@ -53,9 +74,17 @@ def test_tag_values_come_back_whole(root, value):
     assert root.iam.list_user_tags(UserName="u")["Tags"] == [{"Key": value, "Value": value}]
 
 
-@pytest.mark.parametrize("value", ["<x>", "a&b", "x\0", "\n", "\x01", "\ufffe", "a;b", "x" * 257, "\U0001f600"])
+@pytest.mark.parametrize(
+    "value", ["<x>", "a&b", "x\0", "\n", "\x01", "\ufffe", "a;b", "x" * 257, "\U0001f600"]
+)
 def test_tag_values_that_are_refused(root, value):
-    refused("ValidationError", root.iam.create_user, UserName="u", Tags=[{"Key": "k", "Value": value}], status=400)
+    refused(
+        "ValidationError",
+        root.iam.create_user,
+        UserName="u",
+        Tags=[{"Key": "k", "Value": value}],
+        status=400,
+    )
 
 
 def test_what_is_refused_comes_back_escaped(root):
@@ -68,19 +97,28 @@ def test_what_is_refused_comes_back_escaped(root):
 
 
 BAD_FORMS = {
-    "empty": b"", "no action": b"Version=2010-05-08", "an empty action": b"Action=&Version=2010-05-08",
+    "empty": b"",
+    "no action": b"Version=2010-05-08",
+    "an empty action": b"Action=&Version=2010-05-08",
     "two actions": b"Action=ListUsers&Action=CreateUser&Version=2010-05-08&UserName=x",
     "the same action twice": b"Action=ListUsers&Action=ListUsers&Version=2010-05-08",
     "two versions": b"Action=ListUsers&Version=2010-05-08&Version=2011-06-15",
     "two of a parameter": b"Action=CreateUser&Version=2010-05-08&UserName=a&UserName=b",
     "two of an element": b"Action=CreateUser&Version=2010-05-08&UserName=a&Tags.member.1.Key=a&Tags.member.1.Key=b&Tags.member.1.Value=",
-    "wrong version": b"Action=ListUsers&Version=2011-06-15", "old version": b"Action=ListUsers&Version=2010-05-07",
-    "small action": b"Action=listusers&Version=2010-05-08", "an operation of sts": b"Action=GetCallerIdentity&Version=2011-06-15",
-    "unknown": b"Action=Nothing&Version=2010-05-08", "half an escape": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%2",
-    "bad escape": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%zz", "not UTF-8": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%ff%fe",
-    "overlong UTF-8": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%c0%af", "surrogate": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%ed%a0%80",
-    "raw bytes": b"Action=ListUsers&Version=2010-05-08&PathPrefix=\xff\xfe", "json": b'{"Action":"ListUsers","Version":"2010-05-08"}',
-    "xml": b"<ListUsers/>", "nul": b"Action=ListUsers\0&Version=2010-05-08",
+    "wrong version": b"Action=ListUsers&Version=2011-06-15",
+    "old version": b"Action=ListUsers&Version=2010-05-07",
+    "small action": b"Action=listusers&Version=2010-05-08",
+    "an operation of sts": b"Action=GetCallerIdentity&Version=2011-06-15",
+    "unknown": b"Action=Nothing&Version=2010-05-08",
+    "half an escape": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%2",
+    "bad escape": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%zz",
+    "not UTF-8": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%ff%fe",
+    "overlong UTF-8": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%c0%af",
+    "surrogate": b"Action=ListUsers&Version=2010-05-08&PathPrefix=%ed%a0%80",
+    "raw bytes": b"Action=ListUsers&Version=2010-05-08&PathPrefix=\xff\xfe",
+    "json": b'{"Action":"ListUsers","Version":"2010-05-08"}',
+    "xml": b"<ListUsers/>",
+    "nul": b"Action=ListUsers\0&Version=2010-05-08",
 }
 
 
@@ -88,14 +126,44 @@ BAD_FORMS = {
 def test_bad_forms(root, what, still_there):
     answer = root.form("iam", BAD_FORMS[what])
     assert answer.status == 400, answer
-    assert answer.code in ("MissingAction", "InvalidAction", "MalformedInput", "ValidationError", "MalformedQueryString"), answer
+    assert answer.code in (
+        "MissingAction",
+        "InvalidAction",
+        "MalformedInput",
+        "ValidationError",
+        "MalformedQueryString",
+    ), answer
     assert root.iam.list_users()["Users"] == []
 
 
-@pytest.mark.parametrize("index", ["0", "-1", "01", "+1", " 1", "1 ", "x", "", "4294967297", "18446744073709551617", "9" * 400, "1.1", "２", "0x1"])
+@pytest.mark.parametrize(
+    "index",
+    [
+        "0",
+        "-1",
+        "01",
+        "+1",
+        " 1",
+        "1 ",
+        "x",
+        "",
+        "4294967297",
+        "18446744073709551617",
+        "9" * 400,
+        "1.1",
+        "２",
+        "0x1",
+    ],
+)
 def test_bad_indexes(root, index, still_there):
     before = time.monotonic()
-    answer = root.ask("iam", "CreateUser", (f"Tags.member.{index}.Key", "a"), (f"Tags.member.{index}.Value", "b"), UserName="u")
+    answer = root.ask(
+        "iam",
+        "CreateUser",
+        (f"Tags.member.{index}.Key", "a"),
+        (f"Tags.member.{index}.Value", "b"),
+        UserName="u",
+    )
     assert time.monotonic() - before < 2
     if answer.status == 200:
         # Taken for something else: no tag came of it.
@@ -105,14 +173,33 @@ def test_bad_indexes(root, index, still_there):
 
 
 def test_gaps_and_order_of_indexes(root):
-    pairs = [("Tags.member.2.Value", "2"), ("Tags.member.2.Key", "b"), ("Tags.member.1.Key", "a"), ("Tags.member.1.Value", "1")]
+    pairs = [
+        ("Tags.member.2.Value", "2"),
+        ("Tags.member.2.Key", "b"),
+        ("Tags.member.1.Key", "a"),
+        ("Tags.member.1.Value", "1"),
+    ]
     assert root.ask("iam", "CreateUser", *pairs, UserName="u").status == 200
-    assert root.iam.list_user_tags(UserName="u")["Tags"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    assert root.iam.list_user_tags(UserName="u")["Tags"] == [
+        {"Key": "a", "Value": "1"},
+        {"Key": "b", "Value": "2"},
+    ]
     far = [("Tags.member.2000000000.Key", "c"), ("Tags.member.2000000000.Value", "3")]
     assert root.ask("iam", "TagUser", *far, UserName="u").status == 400
 
 
-@pytest.mark.parametrize("name", ["Tags.member.1", "Tags.member", "Tags", "Tags.member.1.Key.Key", "UserName.member.1", "Path.x", "Tags.1.Key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Tags.member.1",
+        "Tags.member",
+        "Tags",
+        "Tags.member.1.Key.Key",
+        "UserName.member.1",
+        "Path.x",
+        "Tags.1.Key",
+    ],
+)
 def test_parameters_of_the_wrong_shape(root, name, still_there):
     answer = root.ask("iam", "CreateUser", (name, "x"), UserName="u")
     assert answer.status in (200, 400), answer
@@ -126,7 +213,8 @@ def test_many_parameters(root, still_there):
         b"Action=ListUsers&Version=2010-05-08" + b"&a=b" * 200000,
         b"Action=ListUsers&Version=2010-05-08" + b"".join(b"&a%d=" % n for n in range(60000)),
         b"Action=ListUsers&Version=2010-05-08" + b"&" * 900000,
-        b"Action=TagUser&Version=2010-05-08&UserName=u" + b"".join(b"&Tags.member.%d.Key=k" % n for n in range(1, 30000)),
+        b"Action=TagUser&Version=2010-05-08&UserName=u"
+        + b"".join(b"&Tags.member.%d.Key=k" % n for n in range(1, 30000)),
         b"Action=ListUsers&Version=2010-05-08&" + b"a." * 400000 + b"=1",
         b"Action=ListUsers&Version=2010-05-08&x=" + b"%41" * 300000,
     ):
@@ -143,9 +231,13 @@ def test_a_large_body(root, still_there):
 
 
 def test_a_large_document_just_fits(root):
-    answer = root.ask("iam", "CreatePolicy", PolicyName="p", PolicyDocument=" " * 120000 + document(may("*")))
+    answer = root.ask(
+        "iam", "CreatePolicy", PolicyName="p", PolicyDocument=" " * 120000 + document(may("*"))
+    )
     assert answer.status == 200, answer
-    answer = root.ask("iam", "CreatePolicy", PolicyName="q", PolicyDocument=" " * 131072 + document(may("*")))
+    answer = root.ask(
+        "iam", "CreatePolicy", PolicyName="q", PolicyDocument=" " * 131072 + document(may("*"))
+    )
     assert answer.status == 400, answer
 
 
@@ -157,14 +249,20 @@ def test_get(root):
     # A parameter cannot be in both.
     answer = root.form("iam", form_of(LIST), query="Action=CreateUser&UserName=x")
     assert answer.status in (200, 400, 404), answer
-    answer = root.form("iam", form_of([("Action", "CreateUser"), ("Version", "2010-05-08")]), query="UserName=x")
+    answer = root.form(
+        "iam", form_of([("Action", "CreateUser"), ("Version", "2010-05-08")]), query="UserName=x"
+    )
     assert root.iam.list_users()["Users"] == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 def test_other_methods(root, method):
     signing = Signing(root.credential, service="iam", method=method)
-    headers = [("Host", f"127.0.0.1:{root.server.port}"), ("X-Amz-Date", signing.date), ("Content-Type", FORM)]
+    headers = [
+        ("Host", f"127.0.0.1:{root.server.port}"),
+        ("X-Amz-Date", signing.date),
+        ("Content-Type", FORM),
+    ]
     body = form_of([("Action", "CreateUser"), ("Version", "2010-05-08"), ("UserName", "x")])
     headers.append(("Authorization", signing.authorization(headers, body)))
     with wire.Connection(root.server.port) as connection:
@@ -174,26 +272,55 @@ def test_other_methods(root, method):
     assert root.iam.list_users()["Users"] == []
 
 
-@pytest.mark.parametrize("kind", [None, "application/json", "text/plain", "multipart/form-data; boundary=x", "application/x-amz-json-1.1", "text/xml"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        None,
+        "application/json",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/x-amz-json-1.1",
+        "text/xml",
+    ],
+)
 def test_other_content_types(root, kind):
     """A form is a form by its content type."""
-    answer = root.form("iam", form_of([("Action", "CreateUser"), ("Version", "2010-05-08"), ("UserName", "x")]), content_type=kind)
+    answer = root.form(
+        "iam",
+        form_of([("Action", "CreateUser"), ("Version", "2010-05-08"), ("UserName", "x")]),
+        content_type=kind,
+    )
     assert answer.status in (400, 404, 415), answer
     assert root.iam.list_users()["Users"] == []
 
 
-@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ; Charset=UTF-8"])
+@pytest.mark.parametrize(
+    "kind",
+    ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ; Charset=UTF-8"],
+)
 def test_content_types_of_forms(root, kind):
     assert root.form("iam", form_of(LIST), content_type=kind).status == 200
 
 
-@pytest.mark.parametrize("made_for, service, version", [
-    ("sts", "iam", VERSIONS["iam"]), ("iam", "sts", VERSIONS["sts"]), ("kms", "iam", VERSIONS["iam"]),
-    ("kms", "sts", VERSIONS["sts"]), ("s3", "iam", VERSIONS["iam"]), ("", "iam", VERSIONS["iam"]), ("IAM", "iam", VERSIONS["iam"]),
-])
+@pytest.mark.parametrize(
+    "made_for, service, version",
+    [
+        ("sts", "iam", VERSIONS["iam"]),
+        ("iam", "sts", VERSIONS["sts"]),
+        ("kms", "iam", VERSIONS["iam"]),
+        ("kms", "sts", VERSIONS["sts"]),
+        ("s3", "iam", VERSIONS["iam"]),
+        ("", "iam", VERSIONS["iam"]),
+        ("IAM", "iam", VERSIONS["iam"]),
+    ],
+)
 def test_signatures_for_another_service(root, made_for, service, version):
     action = "CreateUser" if service == "iam" else "GetCallerIdentity"
-    answer = root.form(service, form_of([("Action", action), ("Version", version), ("UserName", "x")]), signed_for=made_for)
+    answer = root.form(
+        service,
+        form_of([("Action", action), ("Version", version), ("UserName", "x")]),
+        signed_for=made_for,
+    )
     assert answer.status in (400, 403), answer
     assert root.iam.list_users()["Users"] == []
 
@@ -213,9 +340,15 @@ def test_a_bent_signature(root):
         assert (answer.status, answer.code) == (403, "SignatureDoesNotMatch"), answer
     body = form_of(LIST)
     signing = Signing(root.credential, service="iam")
-    headers = [("Host", f"127.0.0.1:{root.server.port}"), ("X-Amz-Date", signing.date), ("Content-Type", FORM)]
+    headers = [
+        ("Host", f"127.0.0.1:{root.server.port}"),
+        ("X-Amz-Date", signing.date),
+        ("Content-Type", FORM),
+    ]
     headers.append(("Authorization", signing.authorization(headers, body)))
-    answer = send(root.server, wire.request_bytes(headers, body.replace(b"ListUsers", b"ListRoles")))
+    answer = send(
+        root.server, wire.request_bytes(headers, body.replace(b"ListUsers", b"ListRoles"))
+    )
     assert (answer.status, answer.code) == (403, "SignatureDoesNotMatch"), answer
 
 
@@ -247,10 +380,18 @@ def test_the_form_of_answers(root):
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", made), made
 
 
-@pytest.mark.parametrize("operation, members", [
-    ("GetRole", {}), ("CreateRole", {"RoleName": "r"}), ("CreatePolicy", {"PolicyName": "p"}), ("DeleteRole", {}),
-    ("PutUserPolicy", {"UserName": "u"}), ("AttachRolePolicy", {"RoleName": "r"}), ("TagUser", {"UserName": "u"}),
-])
+@pytest.mark.parametrize(
+    "operation, members",
+    [
+        ("GetRole", {}),
+        ("CreateRole", {"RoleName": "r"}),
+        ("CreatePolicy", {"PolicyName": "p"}),
+        ("DeleteRole", {}),
+        ("PutUserPolicy", {"UserName": "u"}),
+        ("AttachRolePolicy", {"RoleName": "r"}),
+        ("TagUser", {"UserName": "u"}),
+    ],
+)
 def test_missing_parameters(root, operation, members):
     answer = root.ask("iam", operation, **members)
     assert (answer.status, answer.code) == (400, "ValidationError"), answer
@@ -262,7 +403,9 @@ def test_numbers_that_are_none(root, value):
     answer = root.ask("iam", "ListUsers", MaxItems=value)
     assert answer.status == 400 and answer.code in ("MalformedInput", "ValidationError"), answer
     trust = document(trusts(root.arn("root")))
-    answer = root.ask("iam", "CreateRole", RoleName="r", AssumeRolePolicyDocument=trust, MaxSessionDuration=value)
+    answer = root.ask(
+        "iam", "CreateRole", RoleName="r", AssumeRolePolicyDocument=trust, MaxSessionDuration=value
+    )
     assert answer.status == 400, answer
 
 

@@ -8,7 +8,12 @@ import pytest
 from harness.query import Who, document, may, refused, trusts
 
 POLICY_ID = re.compile(r"ANPA[A-Z2-7]{17}")
-MISSING, CONFLICT, LIMIT, MALFORMED = "NoSuchEntity", "DeleteConflict", "LimitExceeded", "MalformedPolicyDocument"
+MISSING, CONFLICT, LIMIT, MALFORMED = (
+    "NoSuchEntity",
+    "DeleteConflict",
+    "LimitExceeded",
+    "MalformedPolicyDocument",
+)
 ALL = document(may("*"))
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
@@ -25,10 +30,12 @@ def make(root, name="p", text=ALL, **members):
 def test_a_policy_from_birth_to_death(root):
     iam = root.iam
     tags = [{"Key": "a", "Value": "b"}]
-    made = make(root, "Pol", Path="/x/", Description="what <it> & \"does\"", Tags=tags)
+    made = make(root, "Pol", Path="/x/", Description='what <it> & "does"', Tags=tags)
     arn = made["Arn"]
     assert arn == root.arn("policy/x/Pol") and POLICY_ID.fullmatch(made["PolicyId"])
-    assert made["DefaultVersionId"] == "v1" and made["AttachmentCount"] == 0 and made["IsAttachable"]
+    assert (
+        made["DefaultVersionId"] == "v1" and made["AttachmentCount"] == 0 and made["IsAttachable"]
+    )
     assert made["PermissionsBoundaryUsageCount"] == 0 and made["Tags"] == tags
     got = iam.get_policy(PolicyArn=arn)["Policy"]
     assert got["Description"] == 'what <it> & "does"' and got["Tags"] == tags
@@ -36,7 +43,14 @@ def test_a_policy_from_birth_to_death(root):
     (listed,) = iam.list_policies(Scope="Local")["Policies"]
     assert listed["Arn"] == arn and "Tags" not in listed and "Description" not in listed
     said = "A policy called POL already exists. Duplicate names are not allowed."
-    refused("EntityAlreadyExists", iam.create_policy, PolicyName="POL", PolicyDocument=ALL, text=said, status=409)
+    refused(
+        "EntityAlreadyExists",
+        iam.create_policy,
+        PolicyName="POL",
+        PolicyDocument=ALL,
+        text=said,
+        status=409,
+    )
     iam.delete_policy(PolicyArn=arn)
     said = f"Policy {arn} was not found."
     refused(MISSING, iam.get_policy, PolicyArn=arn, text=said, status=404)
@@ -54,17 +68,24 @@ def test_versions(root):
         "A managed policy can have up to 5 versions. Before you create a new version, you must "
         "delete an existing version."
     )
-    refused(LIMIT, iam.create_policy_version, PolicyArn=arn, PolicyDocument=ALL, text=said, status=409)
+    refused(
+        LIMIT, iam.create_policy_version, PolicyArn=arn, PolicyDocument=ALL, text=said, status=409
+    )
     listed = iam.list_policy_versions(PolicyArn=arn)["Versions"]
     assert [v["VersionId"] for v in listed] == ["v5", "v4", "v3", "v2", "v1"]
     assert [v["IsDefaultVersion"] for v in listed] == [False] * 4 + [True]
     iam.set_default_policy_version(PolicyArn=arn, VersionId="v3")
     assert iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"] == "v3"
     said = "Cannot delete the default version of a policy."
-    refused(CONFLICT, iam.delete_policy_version, PolicyArn=arn, VersionId="v3", text=said, status=409)
+    refused(
+        CONFLICT, iam.delete_policy_version, PolicyArn=arn, VersionId="v3", text=said, status=409
+    )
     iam.delete_policy_version(PolicyArn=arn, VersionId="v5")
     # Numbers are never used twice.
-    assert iam.create_policy_version(PolicyArn=arn, PolicyDocument=ALL)["PolicyVersion"]["VersionId"] == "v6"
+    assert (
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=ALL)["PolicyVersion"]["VersionId"]
+        == "v6"
+    )
     got = iam.get_policy_version(PolicyArn=arn, VersionId="v2")["PolicyVersion"]
     assert got["Document"]["Statement"] == [may("kms:v2")] and not got["IsDefaultVersion"]
     said = f"Policy {arn} version v9 does not exist or is not attachable."
@@ -114,10 +135,14 @@ def test_attachments(root):
         gone = root.arn("policy/none")
         said = f"Policy {gone} does not exist or is not attachable."
         refused(MISSING, attach, PolicyArn=gone, text=said, status=404, **member)
-        refused(("InvalidInput", "ValidationError"), attach, PolicyArn="x" * 20, status=400, **member)
+        refused(
+            ("InvalidInput", "ValidationError"), attach, PolicyArn="x" * 20, status=400, **member
+        )
     assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 3
     found = iam.list_entities_for_policy(PolicyArn=arn)
-    assert [u["UserName"] for u in found["PolicyUsers"]] == ["u"] and found["PolicyUsers"][0]["UserId"]
+    assert [u["UserName"] for u in found["PolicyUsers"]] == ["u"] and found["PolicyUsers"][0][
+        "UserId"
+    ]
     assert [g["GroupName"] for g in found["PolicyGroups"]] == ["g"]
     assert [r["RoleName"] for r in found["PolicyRoles"]] == ["r"]
     only = iam.list_entities_for_policy(PolicyArn=arn, EntityFilter="Role")
@@ -130,7 +155,14 @@ def test_attachments(root):
         (iam.detach_role_policy, {"RoleName": "r"}),
     ):
         detach(PolicyArn=arn, **member)
-        refused(MISSING, detach, PolicyArn=arn, text=f"Policy {arn} was not found.", status=404, **member)
+        refused(
+            MISSING,
+            detach,
+            PolicyArn=arn,
+            text=f"Policy {arn} was not found.",
+            status=404,
+            **member,
+        )
     iam.delete_policy(PolicyArn=arn)
 
 
@@ -149,8 +181,18 @@ def test_other_accounts_policies(root, server):
     other.iam.create_user(UserName="u")
     refused((MISSING, "AccessDenied"), other.iam.get_policy, PolicyArn=arn)
     refused((MISSING, "AccessDenied"), other.iam.delete_policy, PolicyArn=arn)
-    refused((MISSING, "AccessDenied"), other.iam.create_policy_version, PolicyArn=arn, PolicyDocument=ALL)
-    refused((MISSING, "AccessDenied", "InvalidInput"), other.iam.attach_user_policy, UserName="u", PolicyArn=arn)
+    refused(
+        (MISSING, "AccessDenied"),
+        other.iam.create_policy_version,
+        PolicyArn=arn,
+        PolicyDocument=ALL,
+    )
+    refused(
+        (MISSING, "AccessDenied", "InvalidInput"),
+        other.iam.attach_user_policy,
+        UserName="u",
+        PolicyArn=arn,
+    )
     assert root.iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 0
     for call in (root.iam.delete_policy, root.iam.list_policy_versions):
         code = ("AccessDenied",) if call == root.iam.delete_policy else ()
@@ -184,10 +226,14 @@ def test_aws_managed_policies(root):
     iam = root.iam
     got = iam.get_policy(PolicyArn=ADMIN)["Policy"]
     assert got["Arn"] == ADMIN and got["PolicyName"] == "AdministratorAccess"
-    version = iam.get_policy_version(PolicyArn=ADMIN, VersionId=got["DefaultVersionId"])["PolicyVersion"]
+    version = iam.get_policy_version(PolicyArn=ADMIN, VersionId=got["DefaultVersionId"])[
+        "PolicyVersion"
+    ]
     assert version["Document"]["Statement"] == [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
     none = "arn:aws:iam::aws:policy/NoSuchThing"
-    refused(MISSING, iam.get_policy, PolicyArn=none, text=f"Policy {none} was not found.", status=404)
+    refused(
+        MISSING, iam.get_policy, PolicyArn=none, text=f"Policy {none} was not found.", status=404
+    )
     user = root.user("u")
     iam.attach_user_policy(UserName="u", PolicyArn=ADMIN)
     user.iam.list_users()
@@ -204,13 +250,22 @@ BAD = [
     ('{"Version":"2012-10-17"}', None),
     ('{"Version":"2012-10-17","Statement":[]}', None),
     (document(may("*"), version="2008-10-17").replace('"2008-10-17"', '"2013-10-17"'), None),
-    (document(may("*"), version="2008-10-17"), "Policy document must be version 2012-10-17 or greater."),
-    (json.dumps({"Statement": [may("*")]}), "Policy document must be version 2012-10-17 or greater."),
+    (
+        document(may("*"), version="2008-10-17"),
+        "Policy document must be version 2012-10-17 or greater.",
+    ),
+    (
+        json.dumps({"Statement": [may("*")]}),
+        "Policy document must be version 2012-10-17 or greater.",
+    ),
     (document({**may("*"), "Principal": "*"}), "Policy document should not specify a principal."),
     (document({"Effect": "Allow", "Resource": "*"}), "Policy statement must contain actions."),
     (document({"Effect": "Allow", "Action": "kms:*"}), "Policy statement must contain resources."),
     (document({"Action": "kms:*", "Resource": "*"}), None),
-    (document(may("nonsense")), "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
+    (
+        document(may("nonsense")),
+        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+    ),
     (document(may("kms:*", "nonsense")), 'Resource nonsense must be in ARN format or "*".'),
     (document(may([])), None),
     (document(may("kms:*", [])), None),
@@ -255,7 +310,14 @@ def test_the_size_of_a_document(root):
 
     make(root, "a", text(6144).replace(":", " : ", 1) + "\n" * 500)
     said = "Cannot exceed quota for PolicySize: 6144"
-    refused(LIMIT, root.iam.create_policy, PolicyName="b", PolicyDocument=text(6145), text=said, status=409)
+    refused(
+        LIMIT,
+        root.iam.create_policy,
+        PolicyName="b",
+        PolicyDocument=text(6145),
+        text=said,
+        status=409,
+    )
 
 
 def test_tags_of_a_policy(root):
@@ -281,4 +343,6 @@ def test_documents_come_back_as_sent(root):
 def test_the_text_for_a_huge_document(root):
     said = "Cannot exceed quota for PolicySize: 6144"
     text = document(may("kms:Encrypt", "arn:aws:kms:::" + "k" * 11000))
-    refused(LIMIT, root.iam.create_policy, PolicyName="b", PolicyDocument=text, text=said, status=409)
+    refused(
+        LIMIT, root.iam.create_policy, PolicyName="b", PolicyDocument=text, text=said, status=409
+    )

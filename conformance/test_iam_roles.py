@@ -1,4 +1,4 @@
-"""IAM roles: their life, trust policies, boundaries, tags, and the calls of a Terraform provider."""
+"""IAM roles: life, trust policies, boundaries, tags, and the calls of a Terraform provider."""
 
 import json
 import re
@@ -28,7 +28,9 @@ def trust_of(root):
 def test_a_role_from_birth_to_death(root):
     iam, text = root.iam, trust_of(root)
     members = dict(
-        Path="/svc/", Description="runs things", MaxSessionDuration=7200,
+        Path="/svc/",
+        Description="runs things",
+        MaxSessionDuration=7200,
         Tags=[{"Key": "team", "Value": "blue"}],
     )
     made = iam.create_role(RoleName="Runner", AssumeRolePolicyDocument=text, **members)["Role"]
@@ -40,17 +42,31 @@ def test_a_role_from_birth_to_death(root):
     assert (got["Description"], got["MaxSessionDuration"]) == ("runs things", 7200)
     assert got["Tags"] == members["Tags"]
     (listed,) = iam.list_roles()["Roles"]
-    assert listed["RoleId"] == made["RoleId"] and "Tags" not in listed and "RoleLastUsed" not in listed
+    assert (
+        listed["RoleId"] == made["RoleId"] and "Tags" not in listed and "RoleLastUsed" not in listed
+    )
     assert listed["AssumeRolePolicyDocument"] == json.loads(text)
     said = "Role with name RUNNER already exists."
-    refused(EXISTS, iam.create_role, RoleName="RUNNER", AssumeRolePolicyDocument=text, text=said, status=409)
+    refused(
+        EXISTS,
+        iam.create_role,
+        RoleName="RUNNER",
+        AssumeRolePolicyDocument=text,
+        text=said,
+        status=409,
+    )
     iam.update_role(RoleName="Runner", Description="", MaxSessionDuration=3600)
     got = iam.get_role(RoleName="Runner")["Role"]
     assert not got.get("Description") and got["MaxSessionDuration"] == 3600
     out = iam.update_role_description(RoleName="Runner", Description="new")["Role"]
     assert out["Description"] == "new"
     iam.delete_role(RoleName="Runner")
-    for call in (iam.get_role, iam.delete_role, iam.list_role_policies, iam.list_attached_role_policies):
+    for call in (
+        iam.get_role,
+        iam.delete_role,
+        iam.list_role_policies,
+        iam.list_attached_role_policies,
+    ):
         refused(MISSING, call, RoleName="Runner", text=no_role("Runner"), status=404)
     again = iam.create_role(RoleName="Runner", AssumeRolePolicyDocument=text)["Role"]
     assert again["RoleId"] != made["RoleId"]
@@ -61,8 +77,12 @@ def test_a_role_from_birth_to_death(root):
 def test_bounds_of_the_sessions_duration(root, seconds):
     text = trust_of(root)
     said = refused(
-        "ValidationError", root.iam.create_role, RoleName="r", AssumeRolePolicyDocument=text,
-        MaxSessionDuration=seconds, status=400,
+        "ValidationError",
+        root.iam.create_role,
+        RoleName="r",
+        AssumeRolePolicyDocument=text,
+        MaxSessionDuration=seconds,
+        status=400,
     )
     bound = "greater than or equal to 3600" if seconds < 3600 else "less than or equal to 43200"
     assert said == (
@@ -76,7 +96,10 @@ def test_what_terraform_calls(root):
     iam = root.iam
     assume = document(trusts({"Service": "ec2.amazonaws.com"}))
     iam.create_role(
-        RoleName="tf", Path="/", AssumeRolePolicyDocument=assume, MaxSessionDuration=3600,
+        RoleName="tf",
+        Path="/",
+        AssumeRolePolicyDocument=assume,
+        MaxSessionDuration=3600,
         Tags=[{"Key": "Name", "Value": "tf"}],
     )
     policy = iam.create_policy(
@@ -129,11 +152,18 @@ NO_STRANGERS = [
     ('{"Version":"2012-10-17"}', None),
     (document({"Effect": "Allow", "Action": "sts:AssumeRole"}), None),
     (document(trusts("*", Resource="*")), "Has prohibited field Resource"),
-    (document(trusts("*", "kms:Encrypt")), "AssumeRole policy may only specify STS AssumeRole actions."),
-    (document(trusts("arn:aws:iam::ACCOUNT:user/none")),
-     'Invalid principal in policy: "AWS":"arn:aws:iam::ACCOUNT:user/none"'),
-    (document(trusts("arn:aws:iam::ACCOUNT:role/none")),
-     'Invalid principal in policy: "AWS":"arn:aws:iam::ACCOUNT:role/none"'),
+    (
+        document(trusts("*", "kms:Encrypt")),
+        "AssumeRole policy may only specify STS AssumeRole actions.",
+    ),
+    (
+        document(trusts("arn:aws:iam::ACCOUNT:user/none")),
+        'Invalid principal in policy: "AWS":"arn:aws:iam::ACCOUNT:user/none"',
+    ),
+    (
+        document(trusts("arn:aws:iam::ACCOUNT:role/none")),
+        'Invalid principal in policy: "AWS":"arn:aws:iam::ACCOUNT:role/none"',
+    ),
     (document(trusts("arn:aws:iam::ACCOUNT:group/g")), None),
     (document(trusts("arn:aws:iam::ACCOUNT:user/*")), None),
     (document(trusts("nonsense")), 'Invalid principal in policy: "AWS":"nonsense"'),
@@ -142,7 +172,10 @@ NO_STRANGERS = [
     (document({**trusts("*"), "Effect": "allow"}), None),
     (document({**trusts("*"), "Effect": "Maybe"}), None),
     (document({**trusts("*"), "Condition": {"Nonsense": {"aws:x": "y"}}}), None),
-    ('{"Version":"2012-10-17","Version":"2012-10-17","Statement":%s}' % json.dumps(trusts("*")), None),
+    (
+        '{"Version":"2012-10-17","Version":"2012-10-17","Statement":%s}' % json.dumps(trusts("*")),
+        None,
+    ),
     ('{"Version":"2012-10-17","Statement":%s}' % ("[" * 5000), None),
 ]
 
@@ -152,30 +185,44 @@ def test_bad_trust_policies(root, number):
     text, said = NO_STRANGERS[number]
     text = (text if isinstance(text, str) else json.dumps(text)).replace("ACCOUNT", root.account)
     got = refused(
-        (MALFORMED, "ValidationError"), root.iam.create_role, RoleName="r",
-        AssumeRolePolicyDocument=text, status=400,
+        (MALFORMED, "ValidationError"),
+        root.iam.create_role,
+        RoleName="r",
+        AssumeRolePolicyDocument=text,
+        status=400,
     )
     if said:
         assert got == said.replace("ACCOUNT", root.account)
     root.role("ok", [trusts(root.arn("root"))])
     refused(
-        (MALFORMED, "ValidationError"), root.iam.update_assume_role_policy, RoleName="ok",
-        PolicyDocument=text, status=400,
+        (MALFORMED, "ValidationError"),
+        root.iam.update_assume_role_policy,
+        RoleName="ok",
+        PolicyDocument=text,
+        status=400,
     )
-    assert root.iam.get_role(RoleName="ok")["Role"]["AssumeRolePolicyDocument"] == json.loads(trust_of(root))
+    assert root.iam.get_role(RoleName="ok")["Role"]["AssumeRolePolicyDocument"] == json.loads(
+        trust_of(root)
+    )
     assert [r["RoleName"] for r in root.iam.list_roles()["Roles"]] == ["ok"]
 
 
 def test_the_size_of_a_trust_policy(root):
     def text(chars):
-        bare = document(trusts(root.arn("root"), Condition={"StringEquals": {"sts:ExternalId": ""}}))
+        bare = document(
+            trusts(root.arn("root"), Condition={"StringEquals": {"sts:ExternalId": ""}})
+        )
         return bare.replace('""', '"' + "x" * (chars - len(bare.replace(" ", ""))) + '"')
 
     root.iam.create_role(RoleName="r", AssumeRolePolicyDocument=text(2048) + "  ")
     said = "Cannot exceed quota for ACLSizePerRole: 2048"
     refused(
-        "LimitExceeded", root.iam.create_role, RoleName="s", AssumeRolePolicyDocument=text(2049),
-        text=said, status=409,
+        "LimitExceeded",
+        root.iam.create_role,
+        RoleName="s",
+        AssumeRolePolicyDocument=text(2049),
+        text=said,
+        status=409,
     )
 
 
@@ -205,7 +252,8 @@ def test_a_boundary_limits_at_once(root):
     assert iam.get_policy(PolicyArn=boundary["Arn"])["Policy"]["PermissionsBoundaryUsageCount"] == 1
     refused(CONFLICT, iam.delete_policy, PolicyArn=boundary["Arn"], status=409)
     iam.create_policy_version(
-        PolicyArn=boundary["Arn"], PolicyDocument=document(may("iam:*"), must_not("iam:GetUser")),
+        PolicyArn=boundary["Arn"],
+        PolicyDocument=document(may("iam:*"), must_not("iam:GetUser")),
         SetAsDefault=True,
     )
     user.iam.list_users()
@@ -215,7 +263,13 @@ def test_a_boundary_limits_at_once(root):
     user.iam.get_user()
     assert "PermissionsBoundary" not in iam.get_user(UserName="u")["User"]
     gone = root.arn("policy/none")
-    refused(MISSING, iam.put_user_permissions_boundary, UserName="u", PermissionsBoundary=gone, status=404)
+    refused(
+        MISSING,
+        iam.put_user_permissions_boundary,
+        UserName="u",
+        PermissionsBoundary=gone,
+        status=404,
+    )
 
 
 def test_a_boundary_of_a_role(root):
@@ -236,10 +290,15 @@ def test_tags_of_a_role(root):
     iam = root.iam
     root.role("r", [trusts(root.arn("root"))])
     iam.tag_role(RoleName="R", Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}])
-    assert {t["Key"]: t["Value"] for t in iam.list_role_tags(RoleName="r")["Tags"]} == {"a": "1", "b": ""}
+    assert {t["Key"]: t["Value"] for t in iam.list_role_tags(RoleName="r")["Tags"]} == {
+        "a": "1",
+        "b": "",
+    }
     iam.untag_role(RoleName="r", TagKeys=["a"])
     assert iam.get_role(RoleName="r")["Role"]["Tags"] == [{"Key": "b", "Value": ""}]
-    refused(MISSING, iam.tag_role, RoleName="x", Tags=[{"Key": "a", "Value": ""}], text=no_role("x"))
+    refused(
+        MISSING, iam.tag_role, RoleName="x", Tags=[{"Key": "a", "Value": ""}], text=no_role("x")
+    )
 
 
 def test_pages_of_roles(root):
@@ -275,7 +334,8 @@ def test_the_type_of_a_boundary(root):
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     root.iam.create_user(UserName="u", PermissionsBoundary=arn)
     assert root.iam.get_user(UserName="u")["User"]["PermissionsBoundary"] == {
-        "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn,
+        "PermissionsBoundaryType": "Policy",
+        "PermissionsBoundaryArn": arn,
     }
 
 

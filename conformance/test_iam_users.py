@@ -8,7 +8,12 @@ from harness.query import Who, document, may, refused, trusts
 
 USER_ID, GROUP_ID = re.compile(r"AIDA[A-Z2-7]{17}"), re.compile(r"AGPA[A-Z2-7]{17}")
 KEY_ID, SECRET = re.compile(r"AKIA[A-Z2-7]{16}"), re.compile(r"[A-Za-z0-9+/]{40}")
-MISSING, EXISTS, CONFLICT, LIMIT = "NoSuchEntity", "EntityAlreadyExists", "DeleteConflict", "LimitExceeded"
+MISSING, EXISTS, CONFLICT, LIMIT = (
+    "NoSuchEntity",
+    "EntityAlreadyExists",
+    "DeleteConflict",
+    "LimitExceeded",
+)
 ALL = document(may("*"))
 
 
@@ -183,12 +188,19 @@ def test_tags_of_a_user(root):
     refused("InvalidInput", iam.tag_user, UserName="t", Tags=twice, text=text, status=400)
     refused(
         ("InvalidInput", "ValidationError"),
-        iam.tag_user, UserName="t", Tags=[{"Key": "aws:x", "Value": "1"}], status=400,
+        iam.tag_user,
+        UserName="t",
+        Tags=[{"Key": "aws:x", "Value": "1"}],
+        status=400,
     )
     many = [{"Key": f"k{n}", "Value": ""} for n in range(50)]
     # 50 more would be 51.
     refused("LimitExceeded", iam.tag_user, UserName="t", Tags=many, status=409)
-    for bad in ({"Key": "", "Value": ""}, {"Key": "k" * 129, "Value": ""}, {"Key": "k", "Value": "v" * 257}):
+    for bad in (
+        {"Key": "", "Value": ""},
+        {"Key": "k" * 129, "Value": ""},
+        {"Key": "k", "Value": "v" * 257},
+    ):
         refused("ValidationError", iam.tag_user, UserName="t", Tags=[bad], status=400)
     iam.untag_user(UserName="t", TagKeys=["b"])
     iam.tag_user(UserName="t", Tags=many)
@@ -293,7 +305,9 @@ def test_two_access_keys(root):
     iam.delete_access_key(UserName="u", AccessKeyId=gone)
     text = f"The Access Key with id {gone} cannot be found."
     refused(MISSING, iam.delete_access_key, UserName="u", AccessKeyId=gone, text=text, status=404)
-    refused(MISSING, iam.update_access_key, UserName="u", AccessKeyId=gone, Status="Active", text=text)
+    refused(
+        MISSING, iam.update_access_key, UserName="u", AccessKeyId=gone, Status="Active", text=text
+    )
     refused(MISSING, iam.create_access_key, UserName="v", text=no_user("v"))
     iam.create_user(UserName="v")
     other = keys[1]["AccessKeyId"]
@@ -356,7 +370,10 @@ def test_last_use_of_a_key(root):
     key = iam.create_access_key(UserName="u")["AccessKey"]
     out = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
     assert out["UserName"] == "u"
-    assert (out["AccessKeyLastUsed"]["Region"], out["AccessKeyLastUsed"]["ServiceName"]) == ("N/A", "N/A")
+    assert (out["AccessKeyLastUsed"]["Region"], out["AccessKeyLastUsed"]["ServiceName"]) == (
+        "N/A",
+        "N/A",
+    )
     assert "LastUsedDate" not in out["AccessKeyLastUsed"]
     root.with_key(key).me()
     used = iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
@@ -375,12 +392,26 @@ def test_inline_policies_of_a_user(root):
     assert got["UserName"] == "u" and got["PolicyName"] == "a"
     assert got["PolicyDocument"]["Statement"]["Sid"] == "aPlus1"
     iam.put_user_policy(UserName="u", PolicyName="a", PolicyDocument=ALL)
-    assert iam.get_user_policy(UserName="u", PolicyName="a")["PolicyDocument"]["Statement"] == [may("*")]
-    refused(CONFLICT, iam.delete_user, UserName="u", text="Cannot delete entity, must delete policies first.")
+    assert iam.get_user_policy(UserName="u", PolicyName="a")["PolicyDocument"]["Statement"] == [
+        may("*")
+    ]
+    refused(
+        CONFLICT,
+        iam.delete_user,
+        UserName="u",
+        text="Cannot delete entity, must delete policies first.",
+    )
     missing = "The user policy with name z cannot be found."
     refused(MISSING, iam.get_user_policy, UserName="u", PolicyName="z", text=missing, status=404)
     refused(MISSING, iam.delete_user_policy, UserName="u", PolicyName="z", text=missing, status=404)
-    refused(MISSING, iam.put_user_policy, UserName="x", PolicyName="z", PolicyDocument=ALL, text=no_user("x"))
+    refused(
+        MISSING,
+        iam.put_user_policy,
+        UserName="x",
+        PolicyName="z",
+        PolicyDocument=ALL,
+        text=no_user("x"),
+    )
 
 
 def test_the_size_of_a_users_inline_policies(root):
@@ -395,7 +426,15 @@ def test_the_size_of_a_users_inline_policies(root):
     iam.put_user_policy(UserName="u", PolicyName="a", PolicyDocument=text(1024))
     iam.put_user_policy(UserName="u", PolicyName="b", PolicyDocument=text(1024) + " " * 900)
     said = "Maximum policy size of 2048 bytes exceeded for user u"
-    refused(LIMIT, iam.put_user_policy, UserName="u", PolicyName="c", PolicyDocument=ALL, text=said, status=409)
+    refused(
+        LIMIT,
+        iam.put_user_policy,
+        UserName="u",
+        PolicyName="c",
+        PolicyDocument=ALL,
+        text=said,
+        status=409,
+    )
 
 
 def test_other_accounts_do_not_see_each_other(root, server):
@@ -404,9 +443,9 @@ def test_other_accounts_do_not_see_each_other(root, server):
     refused(MISSING, other.iam.get_user, UserName="mine", text=no_user("mine"))
     assert other.iam.list_users()["Users"] == []
     key = root.iam.create_access_key(UserName="mine")["AccessKey"]["AccessKeyId"]
+    refused((MISSING, "AccessDenied"), other.iam.get_access_key_last_used, AccessKeyId=key)
     refused(
-        (MISSING, "AccessDenied"), other.iam.get_access_key_last_used, AccessKeyId=key
+        MISSING, other.iam.update_access_key, UserName="mine", AccessKeyId=key, Status="Inactive"
     )
-    refused(MISSING, other.iam.update_access_key, UserName="mine", AccessKeyId=key, Status="Inactive")
     root.role("r", [trusts(root.arn("root"))])
     refused(MISSING, other.iam.get_role, RoleName="r", text="The role with name r cannot be found.")

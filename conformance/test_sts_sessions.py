@@ -26,14 +26,24 @@ def bob(root):
 
 
 def denied(who, action, resource, why):
-    return f"User: {who} is not authorized to perform: {action} on resource: {resource} {why}".strip()
+    return (
+        f"User: {who} is not authorized to perform: {action} on resource: {resource} {why}".strip()
+    )
 
 
 def test_who_everybody_is(root, bob):
     out = root.sts.get_caller_identity()
-    assert (out["Account"], out["UserId"], out["Arn"]) == (root.account, root.account, root.arn("root"))
+    assert (out["Account"], out["UserId"], out["Arn"]) == (
+        root.account,
+        root.account,
+        root.arn("root"),
+    )
     out = bob.sts.get_caller_identity()
-    assert (out["Account"], out["UserId"], out["Arn"]) == (root.account, bob.id_, root.arn("user/team/bob"))
+    assert (out["Account"], out["UserId"], out["Arn"]) == (
+        root.account,
+        bob.id_,
+        root.arn("user/team/bob"),
+    )
     made = root.role("r", [trusts(root.arn("root"))], Path="/deep/er/")
     session = bob.assume(made["Arn"], "name=1,x.y@z-_")
     out = session.sts.get_caller_identity()
@@ -46,7 +56,8 @@ def test_who_everybody_is(root, bob):
     out = bob.sts.get_federation_token(Name="fred", Policy=document(may("*")))
     fred = bob.with_session(out["Credentials"]).sts.get_caller_identity()
     assert out["FederatedUser"] == {
-        "Arn": root.arn("federated-user/fred", "sts"), "FederatedUserId": f"{root.account}:fred",
+        "Arn": root.arn("federated-user/fred", "sts"),
+        "FederatedUserId": f"{root.account}:fred",
     }
     assert (fred["Arn"], fred["UserId"]) == (out["FederatedUser"]["Arn"], f"{root.account}:fred")
 
@@ -70,10 +81,15 @@ def test_what_an_assumed_role_gets(root, bob):
     assert again.credential.key_id != session.credential.key_id and again.token != session.token
 
 
-@pytest.mark.parametrize("seconds, bound", [
-    (899, "greater than or equal to 900"), (0, "greater than or equal to 900"),
-    (-900, "greater than or equal to 900"), (43201, "less than or equal to 43200"),
-])
+@pytest.mark.parametrize(
+    "seconds, bound",
+    [
+        (899, "greater than or equal to 900"),
+        (0, "greater than or equal to 900"),
+        (-900, "greater than or equal to 900"),
+        (43201, "less than or equal to 43200"),
+    ],
+)
 def test_bounds_of_the_duration(root, bob, seconds, bound):
     made = root.role("r", [trusts(root.arn("root"))], MaxSessionDuration=43200)
     text = (
@@ -94,7 +110,9 @@ def test_the_durations_of_the_role(root, bob):
 
 
 def test_chains_last_an_hour(root, bob):
-    first = root.role("a", [trusts(root.arn("root"))], may("sts:AssumeRole"), MaxSessionDuration=43200)
+    first = root.role(
+        "a", [trusts(root.arn("root"))], may("sts:AssumeRole"), MaxSessionDuration=43200
+    )
     second = root.role("b", [trusts(first["Arn"])], MaxSessionDuration=43200)
     session = bob.assume(first["Arn"], DurationSeconds=43200)
     text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
@@ -144,11 +162,16 @@ def test_across_accounts_both_must_agree(root, server):
     session = strong.assume(made["Arn"])
     assert session.me() == root.arn("assumed-role/r/shift", "sts")
     # Named directly, a stranger needs his own account's permission all the same.
-    root.iam.update_assume_role_policy(RoleName="r", PolicyDocument=document(trusts([weak.arn_, strong.arn_])))
+    root.iam.update_assume_role_policy(
+        RoleName="r", PolicyDocument=document(trusts([weak.arn_, strong.arn_]))
+    )
     refused(DENIED, weak.assume, made["Arn"], status=403)
     strong.assume(made["Arn"])
     root.iam.update_assume_role_policy(
-        RoleName="r", PolicyDocument=document(trusts(other.arn("root")), {**trusts(strong.arn_), "Effect": "Deny"})
+        RoleName="r",
+        PolicyDocument=document(
+            trusts(other.arn("root")), {**trusts(strong.arn_), "Effect": "Deny"}
+        ),
     )
     refused(DENIED, strong.assume, made["Arn"], status=403)
 
@@ -169,8 +192,18 @@ def test_bad_session_names(root, bob, name):
     refused(INVALID, bob.assume, arn, name, status=400)
 
 
-@pytest.mark.parametrize("arn", ["", "x", "arn:aws:iam::1:role/r", "arn:aws:iam::ACCOUNT:user/bob",
-                                 "arn:aws:iam::ACCOUNT:role/", "arn:aws:s3:::bucket/and/more", "a" * 3000])
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "x",
+        "arn:aws:iam::1:role/r",
+        "arn:aws:iam::ACCOUNT:user/bob",
+        "arn:aws:iam::ACCOUNT:role/",
+        "arn:aws:s3:::bucket/and/more",
+        "a" * 3000,
+    ],
+)
 def test_bad_role_arns(root, bob, arn):
     refused((INVALID, DENIED), bob.assume, arn.replace("ACCOUNT", root.account))
 
@@ -184,7 +217,9 @@ def test_session_policies_limit(root, bob):
     text = refused(DENIED, session.iam.list_roles, status=403)
     assert text.endswith("because no session policy allows the iam:ListRoles action"), text
     refused(DENIED, session.iam.delete_user, UserName="bob", status=403)
-    narrow = root.iam.create_policy(PolicyName="n", PolicyDocument=document(may("iam:ListRoles")))["Policy"]["Arn"]
+    narrow = root.iam.create_policy(PolicyName="n", PolicyDocument=document(may("iam:ListRoles")))[
+        "Policy"
+    ]["Arn"]
     session = bob.assume(arn, PolicyArns=[{"arn": narrow}])
     session.iam.list_roles()
     refused(DENIED, session.iam.list_users, status=403)
@@ -198,25 +233,40 @@ def test_session_policies_limit(root, bob):
 
 def test_bad_session_policies(root, bob):
     arn = root.role("r", [trusts(root.arn("root"))])["Arn"]
-    for bad in ("{", "x" * 100, document({**may("*"), "Principal": "*"}), document(may("nonsense"))):
+    for bad in (
+        "{",
+        "x" * 100,
+        document({**may("*"), "Principal": "*"}),
+        document(may("nonsense")),
+    ):
         refused("MalformedPolicyDocument", bob.assume, arn, Policy=bad, status=400)
     long = document(may("kms:*", "arn:aws:kms:::" + "k" * 2048))
     refused((INVALID, "PackedPolicyTooLarge"), bob.assume, arn, Policy=long, status=400)
     many = [{"arn": root.arn(f"policy/p{n}")} for n in range(11)]
-    refused((INVALID, "MalformedPolicyDocument", "PackedPolicyTooLarge"), bob.assume, arn, PolicyArns=many, status=400)
+    refused(
+        (INVALID, "MalformedPolicyDocument", "PackedPolicyTooLarge"),
+        bob.assume,
+        arn,
+        PolicyArns=many,
+        status=400,
+    )
     refused((INVALID, "MalformedPolicyDocument"), bob.assume, arn, PolicyArns=many[:1], status=400)
 
 
 def test_session_tags(root, bob):
     trust = trusts(root.arn("root"), EVERY, Condition={"StringLike": {"aws:RequestTag/team": "*"}})
-    arn = root.role("r", [trust], may("iam:ListUsers", Condition={"StringEquals": FULL_NAMES}))["Arn"]
+    arn = root.role("r", [trust], may("iam:ListUsers", Condition={"StringEquals": FULL_NAMES}))[
+        "Arn"
+    ]
     refused(DENIED, bob.assume, arn, status=403)
     blue = bob.assume(arn, Tags=[{"Key": "team", "Value": "blue"}])
     blue.iam.list_users()
     red = bob.assume(arn, Tags=[{"Key": "team", "Value": "red"}])
     refused(DENIED, red.iam.list_users, status=403)
     twice = [{"Key": "team", "Value": "blue"}, {"Key": "TEAM", "Value": "red"}]
-    refused(("InvalidParameterValue", INVALID, "InvalidInput"), bob.assume, arn, Tags=twice, status=400)
+    refused(
+        ("InvalidParameterValue", INVALID, "InvalidInput"), bob.assume, arn, Tags=twice, status=400
+    )
     aws = [{"Key": "team", "Value": "blue"}, {"Key": "aws:x", "Value": "red"}]
     refused((INVALID, "InvalidParameterValue"), bob.assume, arn, Tags=aws, status=400)
     many = [{"Key": f"k{n}", "Value": "v"} for n in range(51)]
@@ -239,7 +289,9 @@ def test_tagging_needs_its_own_permission(root):
 
 def test_roles_tags_are_principal_tags_and_sessions_win(root, bob):
     own = may("iam:ListUsers", Condition={"StringEquals": FULL_NAMES})
-    arn = root.role("r", [trusts(root.arn("root"), EVERY)], own, Tags=[{"Key": "team", "Value": "blue"}])["Arn"]
+    arn = root.role(
+        "r", [trusts(root.arn("root"), EVERY)], own, Tags=[{"Key": "team", "Value": "blue"}]
+    )["Arn"]
     bob.assume(arn).iam.list_users()
     red = bob.assume(arn, Tags=[{"Key": "Team", "Value": "red"}])
     refused(DENIED, red.iam.list_users, status=403)
@@ -256,10 +308,18 @@ def test_transitive_tags(root, bob):
     kept.assume(second).iam.list_users()
     # What is transitive cannot be set anew.
     refused(
-        ("InvalidParameterValue", INVALID, DENIED), kept.assume, second, Tags=[{"Key": "Team", "Value": "red"}]
+        ("InvalidParameterValue", INVALID, DENIED),
+        kept.assume,
+        second,
+        Tags=[{"Key": "Team", "Value": "red"}],
     )
     refused(
-        ("InvalidParameterValue", INVALID), bob.assume, first, Tags=tags, TransitiveTagKeys=["other"], status=400
+        ("InvalidParameterValue", INVALID),
+        bob.assume,
+        first,
+        Tags=tags,
+        TransitiveTagKeys=["other"],
+        status=400,
     )
 
 
@@ -308,8 +368,11 @@ def test_revocation_by_issue_time(root, bob):
     time.sleep(1.1)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     root.iam.put_role_policy(
-        RoleName="r", PolicyName="AWSRevokeOlderSessions",
-        PolicyDocument=document(must_not("*", Condition={"DateLessThan": {"aws:TokenIssueTime": now}})),
+        RoleName="r",
+        PolicyName="AWSRevokeOlderSessions",
+        PolicyDocument=document(
+            must_not("*", Condition={"DateLessThan": {"aws:TokenIssueTime": now}})
+        ),
     )
     refused(DENIED, old.iam.list_users, status=403)
     refused("AccessDeniedException", old.kms.list_keys, status=400)
@@ -321,7 +384,9 @@ def test_revocation_by_issue_time(root, bob):
 def test_the_trust_counts_when_the_role_is_assumed(root, bob):
     arn = root.role("r", [trusts(root.arn("root"))], may("iam:ListUsers"))["Arn"]
     session = bob.assume(arn)
-    root.iam.update_assume_role_policy(RoleName="r", PolicyDocument=document({**trusts("*"), "Effect": "Deny"}))
+    root.iam.update_assume_role_policy(
+        RoleName="r", PolicyDocument=document({**trusts("*"), "Effect": "Deny"})
+    )
     refused(DENIED, bob.assume, arn, status=403)
     session.iam.list_users()
     root.iam.delete_role_policy(RoleName="r", PolicyName="own")

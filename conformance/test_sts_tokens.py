@@ -40,18 +40,32 @@ def test_flipped_tokens(session):
     token = session.token
     for at in [*range(0, len(token), max(1, len(token) // 60)), len(token) - 1]:
         other = alphabet[(alphabet.find(token[at]) + 1) % 64]
-        bent = with_token(session, token[:at] + other + token[at + 1:])
-        if bent.token == token or base64.b64decode(bent.token + "==") == base64.b64decode(token + "=="):
+        bent = with_token(session, token[:at] + other + token[at + 1 :])
+        if bent.token == token or base64.b64decode(bent.token + "==") == base64.b64decode(
+            token + "=="
+        ):
             continue
         refused("InvalidClientTokenId", bent.sts.get_caller_identity, text=BAD, status=403)
     assert session.me()
 
 
-@pytest.mark.parametrize("bend", [
-    lambda t: t[:-1], lambda t: t[:-4], lambda t: t[1:], lambda t: t + "AAAA", lambda t: t[: len(t) // 2],
-    lambda t: t + t, lambda t: "x", lambda t: "A" * 64, lambda t: "A" * 5000, lambda t: t.swapcase(),
-    lambda t: "=" + t, lambda t: "null",
-])
+@pytest.mark.parametrize(
+    "bend",
+    [
+        lambda t: t[:-1],
+        lambda t: t[:-4],
+        lambda t: t[1:],
+        lambda t: t + "AAAA",
+        lambda t: t[: len(t) // 2],
+        lambda t: t + t,
+        lambda t: "x",
+        lambda t: "A" * 64,
+        lambda t: "A" * 5000,
+        lambda t: t.swapcase(),
+        lambda t: "=" + t,
+        lambda t: "null",
+    ],
+)
 def test_bent_tokens(session, bend):
     nobody(with_token(session, bend(session.token)))
 
@@ -80,15 +94,27 @@ def test_huge_tokens(session):
 
 
 def test_a_wrong_secret_with_a_good_token(session):
-    wrong = Who(session.server, session.credential.key_id, session.credential.secret[::-1], session.token)
+    wrong = Who(
+        session.server, session.credential.key_id, session.credential.secret[::-1], session.token
+    )
     refused("SignatureDoesNotMatch", wrong.sts.get_caller_identity, status=403)
 
 
 def test_tokens_hide_what_they_hold(root):
-    arn = root.role("hidden-name", [trusts(root.arn("root"), ["sts:AssumeRole", "sts:TagSession"])])["Arn"]
-    who = root.user("u", may("sts:*")).assume(arn, "visible-session", Tags=[{"Key": "kk", "Value": "vvvvvvvv"}])
+    arn = root.role(
+        "hidden-name", [trusts(root.arn("root"), ["sts:AssumeRole", "sts:TagSession"])]
+    )["Arn"]
+    who = root.user("u", may("sts:*")).assume(
+        arn, "visible-session", Tags=[{"Key": "kk", "Value": "vvvvvvvv"}]
+    )
     raw = base64.b64decode(who.token + "=" * (-len(who.token) % 4), altchars=b"+/")
-    for secret in (b"hidden-name", b"visible-session", b"vvvvvvvv", who.credential.secret.encode(), root.account.encode()):
+    for secret in (
+        b"hidden-name",
+        b"visible-session",
+        b"vvvvvvvv",
+        who.credential.secret.encode(),
+        root.account.encode(),
+    ):
         assert secret not in raw and secret.decode() not in who.token
 
 
@@ -106,7 +132,10 @@ def test_session_tokens_of_users(root):
     text = "Cannot call GetFederationToken with session credentials"
     refused(DENIED, mine.sts.get_federation_token, Name="fed", text=text, status=403)
     mine.assume(root.role("r", [trusts(root.arn("root"))])["Arn"])
-    for seconds, bound in ((899, "greater than or equal to 900"), (129601, "less than or equal to 129600")):
+    for seconds, bound in (
+        (899, "greater than or equal to 900"),
+        (129601, "less than or equal to 129600"),
+    ):
         text = (
             f"1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy "
             f"constraint: Member must have value {bound}"
@@ -119,7 +148,9 @@ def test_sessions_follow_their_user(root):
     user = root.user("u", may("kms:*"))
     mine = user.with_session(user.sts.get_session_token()["Credentials"])
     mine.kms.list_keys()
-    root.iam.put_user_policy(UserName="u", PolicyName="own", PolicyDocument=document(must_not("kms:*")))
+    root.iam.put_user_policy(
+        UserName="u", PolicyName="own", PolicyDocument=document(must_not("kms:*"))
+    )
     refused("AccessDeniedException", mine.kms.list_keys)
     root.iam.put_user_policy(UserName="u", PolicyName="own", PolicyDocument=document(may("kms:*")))
     mine.kms.list_keys()
@@ -131,19 +162,30 @@ def test_sessions_follow_their_user(root):
 
 def test_sessions_have_no_mfa(root):
     user = root.user(
-        "u", may("kms:ListKeys"), must_not("kms:ListKeys", Condition={"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
+        "u",
+        may("kms:ListKeys"),
+        must_not(
+            "kms:ListKeys", Condition={"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+        ),
         may("sts:*"),
     )
     # A user's own key carries no such fact: BoolIfExists applies, the Deny hits.
     refused("AccessDeniedException", user.kms.list_keys)
     mine = user.with_session(user.sts.get_session_token()["Credentials"])
     refused("AccessDeniedException", mine.kms.list_keys)
-    refused((DENIED, INVALID), user.sts.get_session_token, SerialNumber=root.arn("mfa/u"), TokenCode="123456")
+    refused(
+        (DENIED, INVALID),
+        user.sts.get_session_token,
+        SerialNumber=root.arn("mfa/u"),
+        TokenCode="123456",
+    )
 
 
 def test_federated_users(root):
     user = root.user("u", may(["kms:List*", "sts:GetFederationToken"]))
-    out = user.sts.get_federation_token(Name="fed", Policy=document(may("kms:*")), DurationSeconds=900)
+    out = user.sts.get_federation_token(
+        Name="fed", Policy=document(may("kms:*")), DurationSeconds=900
+    )
     fed = user.with_session(out["Credentials"])
     assert out["PackedPolicySize"] > 0
     fed.kms.list_keys()
@@ -158,7 +200,13 @@ def test_federated_users(root):
     refused("AccessDeniedException", bare.kms.list_keys)
     for name in ("x", "x" * 33, "a b", ""):
         refused(INVALID, user.sts.get_federation_token, Name=name, status=400)
-    refused("MalformedPolicyDocument", user.sts.get_federation_token, Name="fed", Policy="{}", status=400)
+    refused(
+        "MalformedPolicyDocument",
+        user.sts.get_federation_token,
+        Name="fed",
+        Policy="{}",
+        status=400,
+    )
     refused(DENIED, root.user("w").sts.get_federation_token, Name="fed", status=403)
 
 
@@ -192,14 +240,30 @@ def test_messages_of_refusals(root):
     user = root.user("u", must_not("kms:ListKeys"))
     message = refusal(user)
     decoder = root.user("d", may("sts:DecodeAuthorizationMessage"))
-    out = json.loads(decoder.sts.decode_authorization_message(EncodedMessage=message)["DecodedMessage"])
+    out = json.loads(
+        decoder.sts.decode_authorization_message(EncodedMessage=message)["DecodedMessage"]
+    )
     assert out["allowed"] is False and out["explicitDeny"] is True, out
     assert out["context"]["action"] == "kms:ListKeys", out
-    text = refused(DENIED, user.sts.decode_authorization_message, EncodedMessage=message, status=403)
-    assert text.startswith(f"User: {user.arn_} is not authorized to perform: sts:DecodeAuthorizationMessage")
+    text = refused(
+        DENIED, user.sts.decode_authorization_message, EncodedMessage=message, status=403
+    )
+    assert text.startswith(
+        f"User: {user.arn_} is not authorized to perform: sts:DecodeAuthorizationMessage"
+    )
     bad = "InvalidAuthorizationMessageException"
-    for bent in (message[:-5], message[:10] + ("A" if message[10] != "A" else "B") + message[11:], "x", "A" * 200):
-        refused((bad, "InvalidAuthorizationMessage"), decoder.sts.decode_authorization_message, EncodedMessage=bent, status=400)
+    for bent in (
+        message[:-5],
+        message[:10] + ("A" if message[10] != "A" else "B") + message[11:],
+        "x",
+        "A" * 200,
+    ):
+        refused(
+            (bad, "InvalidAuthorizationMessage"),
+            decoder.sts.decode_authorization_message,
+            EncodedMessage=bent,
+            status=400,
+        )
 
 
 def test_messages_are_for_their_account(root, server):
@@ -212,7 +276,13 @@ def test_messages_tell_strangers_nothing_of_a_key(root, server):
     other = Who(server)
     stranger = other.user("s", may("*"))
     text = document(
-        {"Sid": "Hidden", "Effect": "Allow", "Principal": {"AWS": root.arn("root")}, "Action": "kms:*", "Resource": "*"}
+        {
+            "Sid": "Hidden",
+            "Effect": "Allow",
+            "Principal": {"AWS": root.arn("root")},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
     )
     key = root.kms.create_key(Policy=text)["KeyMetadata"]["Arn"]
     try:
@@ -240,7 +310,9 @@ def test_messages_and_tokens_are_not_each_other(root, session):
     nobody(with_token(session, message))
     refused(
         ("InvalidAuthorizationMessageException", "InvalidAuthorizationMessage"),
-        root.sts.decode_authorization_message, EncodedMessage=session.token, status=400,
+        root.sts.decode_authorization_message,
+        EncodedMessage=session.token,
+        status=400,
     )
 
 

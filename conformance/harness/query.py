@@ -102,8 +102,11 @@ class Who:
         query = bend.get("query", "")
         target = bend["path"] + (f"?{query}" if query else "")
         signing = Signing(
-            self.credential, service=bend.get("signed_for", service), method=bend["method"],
-            path=bend["path"], query=query,
+            self.credential,
+            service=bend.get("signed_for", service),
+            method=bend["method"],
+            path=bend["path"],
+            query=query,
         )
         headers = [("Host", f"127.0.0.1:{self.server.port}"), ("X-Amz-Date", signing.date)]
         if bend["content_type"] is not None:
