@@ -266,6 +266,23 @@ def test_federated_users(home):
     assert not guest.can("Decrypt", CiphertextBlob=home.root.encrypt(named["KeyId"], b"x"))
 
 
+def test_what_a_user_is_given_its_federated_users_have_within_limits(home):
+    """IAM User Guide, "Session policies": what a resource gives to the user by name is added
+    before the session is made; the session policy limits the total."""
+    maker = home.user("giver", may("sts:GetFederationToken"))
+    wide = home.federated(maker, "wide", Policy=document(may("kms:*")))
+    small = home.federated(maker, "small", Policy=document(may("kms:DescribeKey")))
+    bare = home.federated(maker, "bare")
+    named, granted = key_of(home, allow(maker.name, "kms:Encrypt")), home.root.key()
+    home.root.ok("CreateGrant", KeyId=granted["KeyId"], GranteePrincipal=maker.name,
+                 Operations=["Encrypt"])
+    for key in (named["KeyId"], granted["KeyId"]):
+        assert maker.can("Encrypt", USE, KeyId=key)
+        assert wide.can("Encrypt", USE, KeyId=key)
+        assert not small.can("Encrypt", USE, KeyId=key)
+        assert not bare.can("Encrypt", USE, KeyId=key)
+
+
 @pytest.mark.parametrize("kind", [
     "a resource-based policy", "an identity-based policy", "a permissions boundary",
     "a session policy",
@@ -462,3 +479,51 @@ def test_ciphertext_of_the_own_account(home):
     assert user.can("Decrypt", CiphertextBlob=blob)
     home.gives("opener", must_not("kms:Decrypt"), may("kms:*"))
     assert "explicit deny" in user.answer("Decrypt", CiphertextBlob=blob)
+
+
+def test_permission_comes_before_everything_about_the_key(home):
+    """reference/api.md, common behaviour, check order: who may not, learns no state of the key."""
+    user = home.user("early")
+    off, going, sign = home.root.key(), home.root.key(), home.root.key(
+        KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    home.root.ok("DisableKey", KeyId=off["KeyId"])
+    home.root.ok("ScheduleKeyDeletion", KeyId=going["KeyId"])
+    for key, operation, members in [
+        (off, "Encrypt", USE), (going, "Encrypt", USE), (off, "EnableKeyRotation", {}),
+        (going, "CancelKeyDeletion", {}), (sign, "Encrypt", USE), (off, "Encrypt", {
+            **USE, "DryRun": True}), (sign, "GetKeyRotationStatus", {}), (off, "EnableKey", {}),
+    ]:
+        assert user.answer(operation, members, KeyId=key["KeyId"]) == refusal(
+            user, operation, key["Arn"], IDENTITY
+        )
+    home.gives("early", may("kms:*"))
+    user.fails("DisabledException", "Encrypt", USE, KeyId=off["KeyId"])
+    user.fails("InvalidKeyUsageException", "Encrypt", USE, KeyId=sign["KeyId"])
+    user.fails("DryRunOperationException", "Encrypt", {**USE, "DryRun": True},
+               KeyId=home.root.key_id())
+
+
+def test_listing_of_retirable_grants(home, away):
+    user, key = home.user("lister"), home.root.key_id()
+    made = home.root.ok("CreateGrant", KeyId=key, GranteePrincipal=user.name,
+                        Operations=["Encrypt"], RetiringPrincipal=user.name)
+    members = {"RetiringPrincipal": user.name}
+    assert "kms:ListRetirableGrants" in user.answer("ListRetirableGrants", members)
+    home.gives("lister", may("kms:ListRetirableGrants"))
+    (entry,) = user.ok("ListRetirableGrants", members)["Grants"]
+    assert entry["GrantId"] == made["GrantId"]
+    far = away.user("lister", may("kms:*"))
+    assert not far.can("ListRetirableGrants", members)
+
+
+def test_a_new_primary_needs_both_keys(home):
+    user, key = home.user("mover"), home.root.key(MultiRegion=True)
+    text = policy(allow(home.root.name))
+    home.root.ok("ReplicateKey", KeyId=key["KeyId"], ReplicaRegion="eu-west-1", Policy=text)
+    there = key["Arn"].replace("us-east-1", "eu-west-1")
+    members = {"KeyId": key["KeyId"], "PrimaryRegion": "eu-west-1"}
+    for resources in ([key["Arn"]], [there]):
+        home.gives("mover", may("kms:UpdatePrimaryRegion", resources))
+        assert not user.can("UpdatePrimaryRegion", members), resources
+    home.gives("mover", may("kms:UpdatePrimaryRegion", [key["Arn"], there]))
+    assert user.can("UpdatePrimaryRegion", members)

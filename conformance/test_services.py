@@ -242,6 +242,27 @@ def test_sessions_end(home, s3, user):
         through.client("iam").create_user(UserName="by-a-service")
 
 
+def test_sessions_as_short_as_asked(s3, user):
+    parts = s3.forwards(asks(user), DurationSeconds="60")
+    end = datetime.fromisoformat(parts["Expiration"].replace("Z", "+00:00"))
+    assert end - datetime.now(timezone.utc) <= timedelta(seconds=65)
+    for seconds in ("59", "901", "x", "-1"):
+        with pytest.raises(Refused) as refused:
+            s3.forwards(asks(user), DurationSeconds=seconds)
+        assert refused.value.status == 400, refused.value
+
+
+def test_ten_services_in_a_row(home, user):
+    """docs/services.md, Limits."""
+    caller = user
+    for number in range(10):
+        caller = Service(home, f"svc{number}").acts_for(caller)
+    assert caller.can("GenerateDataKey", DATA_KEY, KeyId=home.root.key_id())
+    with pytest.raises(Refused) as refused:
+        Service(home, "svc10").acts_for(caller)
+    assert 400 <= refused.value.status < 500, refused.value
+
+
 # What must not be possible
 
 
@@ -286,6 +307,7 @@ FORGERIES = {
     "for another service": lambda user: asks(user, label="ec2"),
     "for kms": lambda user: asks(user, label="kms"),
     "for sts": lambda user: asks(user, label="sts"),
+    "for another Region": lambda user: asks(user.again(region="eu-west-1")),
     "with another day's scope": lambda user: asks(user, scope_date="20200101"),
     "with a wrong secret": lambda user: asks(wrong_secret(user)),
     "by a user that is not there": lambda user: asks(nobody(user)),
