@@ -7,6 +7,9 @@ mod constraints;
 mod grantee;
 mod list;
 mod memory;
+mod unfit;
+
+use std::sync::Arc;
 
 use keystead_identity::Bearer;
 use keystead_policy::Named;
@@ -16,7 +19,10 @@ use keystead_types::{Fault, GrantId, GrantOperation, partition_of};
 use crate::entry::KeyEntry;
 use crate::facts::{GrantFacts, Pairs};
 use crate::site::Site;
-use grantee::Candidates;
+use grantee::{Candidate, Candidates};
+use memory::{Grants, OfKey};
+use serde_json::Value;
+use unfit::Unfit;
 
 pub(crate) use grantee::{bind, no_principal, shown};
 pub(crate) use memory::GrantMemory;
@@ -52,17 +58,9 @@ pub(crate) async fn applicable(
     bearer: &Bearer,
     ask: &GrantAsk<'_>,
 ) -> Result<Option<GrantMatch>, Fault> {
-    let (account, key_id) = (key.record().account, key.record().key_id);
-    let of_key = site.grants().of_key((account, key_id));
+    let of_key = of_key(site, key);
     for (candidate, named) in Candidates::of(bearer) {
-        let held = match of_key.get(&candidate) {
-            Some(held) => held,
-            None => {
-                let digest = candidate.digest(partition_of(site.region()));
-                let held = memory::load(site.records(), account, key_id, &digest).await?;
-                site.grants().keep(&of_key, candidate, held)
-            }
-        };
+        let held = held(site, key, &of_key, candidate).await?;
         if let Some(found) = held.allowing(ask) {
             return Ok(Some(GrantMatch {
                 named,
@@ -73,13 +71,51 @@ pub(crate) async fn applicable(
     Ok(None)
 }
 
+/// Why no grant on a key allows a caller what it asks, for people: some of the grants to it with what
+/// of each does not fit, and how many there are besides.
+pub(crate) async fn unfit(
+    site: &Site,
+    key: &KeyEntry,
+    bearer: &Bearer,
+    ask: &GrantAsk<'_>,
+) -> Result<(Vec<Value>, usize), Fault> {
+    let of_key = of_key(site, key);
+    let mut unfit = Unfit::default();
+    for (candidate, _) in Candidates::of(bearer) {
+        let held = held(site, key, &of_key, candidate).await?;
+        unfit.add(held.iter(), ask);
+    }
+    Ok(unfit.told())
+}
+
+fn of_key(site: &Site, key: &KeyEntry) -> Arc<OfKey> {
+    let record = key.record();
+    site.grants().of_key((record.account, record.key_id))
+}
+
+/// The grants of a key to one name of a caller.
+async fn held(
+    site: &Site,
+    key: &KeyEntry,
+    of_key: &OfKey,
+    candidate: Candidate,
+) -> Result<Arc<Grants>, Fault> {
+    if let Some(held) = of_key.get(&candidate) {
+        return Ok(held);
+    }
+    let (account, key_id) = (key.record().account, key.record().key_id);
+    let digest = candidate.digest(partition_of(site.region()));
+    let held = memory::load(site.records(), account, key_id, &digest).await?;
+    Ok(site.grants().keep(of_key, candidate, held))
+}
+
 /// Whether a caller may retire a grant by what the grant says, and how the grant names it: as
 /// retiring principal, or as grantee of a grant that allows RetireGrant. Constraints do not count.
 /// The issuing account's right is a matter of policies.
 pub(crate) fn may_retire(site: &Site, bearer: &Bearer, grant: &GrantRecord) -> Option<Named> {
     let partition = partition_of(site.region());
     let grantee = grant.operations.contains(&GrantOperation::RetireGrant);
-    let fits = |candidate: &grantee::Candidate| {
+    let fits = |candidate: &Candidate| {
         let retiring = grant.retiring.as_ref();
         retiring.is_some_and(|party| candidate.is(party, grant.retiring_id.as_deref(), partition))
             || (grantee && candidate.is(&grant.grantee, grant.grantee_id.as_deref(), partition))

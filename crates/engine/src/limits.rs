@@ -72,6 +72,11 @@ pub const GRANTS_READ_AT_ONCE: usize = 1000;
 pub const EXPLAINED_MAX_BYTES: usize = 7 * 1024;
 /// Explanation of a denial that is sealed for the caller, bytes, about. Ours: it travels in a header.
 pub const SEALED_EXPLANATION_MAX_BYTES: usize = 2 * 1024;
+/// Grants that the explanation of a denial tells of, of those to the caller that did not fit. Ours:
+/// its sealed form travels in a header.
+pub const EXPLAINED_GRANTS_MAX: usize = 3;
+/// Longest value of a constraint in an explanation, characters. Ours, for the same reason.
+pub const EXPLAINED_CONSTRAINT_MAX_CHARS: usize = 64;
 /// Constrained grants of one grantee from which on they are indexed. Ours: below it looking at each
 /// is as fast.
 pub const GRANTS_INDEXED_FROM: usize = 64;

@@ -25,26 +25,62 @@ pub(super) fn answer(
     decision: Decision,
     grant: Granted,
     late: &Late,
+    known: &Known,
 ) -> Answer {
     let own = asking.question.account == asking.stage.caller.account;
     let explanation = match &decision {
-        Decision::Denied(_) if own => explanation(asking, grant, late, None),
+        Decision::Denied(_) if own => explanation(asking, grant, late, known),
         _ => Explanation::default(),
     };
     Answer {
         decision,
         explanation,
-        grant_id: None,
+        grant_id: known.grant_id,
     }
 }
 
-/// Why something is denied; as `known` says, if that is more than the policies that were asked
-/// tell.
+/// What is known besides what policies say.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The grant that took part.
+    pub(super) grant_id: Option<GrantId>,
+    /// Grants to the caller that do not allow it, and how many there are besides.
+    pub(super) unfit: Option<(Vec<Value>, usize)>,
+    /// Why it is denied, if that is more than the policies that were asked tell.
+    pub(super) denial: Option<Denial>,
+}
+
+impl Known {
+    /// The members that it adds to an explanation.
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        let mut members = Vec::new();
+        if let Some(Denial::Implicit(kind)) = &self.denial {
+            let decision = serde_json::json!({"allowed": false, "noAllowIn": kind.as_str()});
+            members.push(("decision", decision));
+        }
+        if let Some(id) = self.grant_id {
+            members.push(("grantId", id.to_string().into()));
+        }
+        let (unfit, more) = self
+            .unfit
+            .as_ref()
+            .map_or((&[][..], 0), |(u, more)| (u, *more));
+        if !unfit.is_empty() {
+            members.push(("grants", unfit.into()));
+        }
+        if more > 0 {
+            members.push(("moreGrants", more.into()));
+        }
+        members
+    }
+}
+
+/// Why something is denied.
 pub(super) fn explanation(
     asking: &Asking<'_>,
     grant: Granted,
     late: &Late,
-    known: Option<&Denial>,
+    known: &Known,
 ) -> Explanation {
     let question = asking.question;
     let Some(explained) = asking.with_policies(grant, late, explain) else {
@@ -63,20 +99,17 @@ pub(super) fn explanation(
     let stage = asking.stage;
     let partition = partition_of(stage.site.region());
     let who = stage.caller.principal.arn(partition).to_string();
-    let told = |most| {
-        let mut value = explained.to_json(most);
-        let implicit = match known {
-            Some(Denial::Implicit(kind)) => Some(kind),
-            _ => None,
-        };
-        if let Some(members) = value.as_object_mut() {
-            members.insert("principal".to_owned(), who.as_str().into());
-            members.insert("action".to_owned(), question.action.into());
-            if let Some(kind) = implicit {
-                let decision = serde_json::json!({"allowed": false, "noAllowIn": kind.as_str()});
-                members.insert("decision".to_owned(), decision);
-            }
-            members.insert("resource".to_owned(), question.resource.into());
+    let told = |most: usize| {
+        let members = known.members();
+        let bytes = |(_, value): &(_, Value)| value.to_string().len();
+        let taken: usize = members.iter().map(bytes).sum();
+        let mut value = explained.to_json(most.saturating_sub(taken));
+        if let Some(object) = value.as_object_mut() {
+            object.insert("principal".to_owned(), who.as_str().into());
+            object.insert("action".to_owned(), question.action.into());
+            object.insert("resource".to_owned(), question.resource.into());
+            let members = members.into_iter();
+            object.extend(members.map(|(name, value)| (name.to_owned(), value)));
         }
         value.to_string().into_bytes()
     };

@@ -18,7 +18,7 @@ use crate::context::Late;
 use crate::entry::KeyEntry;
 use crate::facts::{Facts, GrantFacts, Pairs};
 use crate::lookup::Stage;
-use explained::Explanation;
+use explained::{Explanation, Known};
 use question::{Asking, Parties, Question, Sides};
 
 pub(crate) use refusal::{stranger, unreachable_ciphertext};
@@ -118,6 +118,7 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
     };
     let mut late = Late::default();
     let mut grant = None;
+    let mut unfit = None;
     let mut decision = settle(&asking, Granted::No, &mut late).await?;
     if let Decision::Denied(denial) = &decision
         && can_be_mended(denial)
@@ -126,13 +127,17 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
         grant = granted::granted(stage, key, question.action, question.facts).await?;
         if let Some(found) = &grant {
             decision = settle(&asking, Granted::To(found.named), &mut late).await?;
+        } else if question.account == stage.caller.account {
+            unfit = Some(granted::unfit(stage, key, question.action, question.facts).await?);
         }
     }
     let said = grant.map_or(Granted::No, |found| Granted::To(found.named));
-    Ok(Answer {
+    let known = Known {
         grant_id: grant.map(|found| found.grant_id),
-        ..explained::answer(&asking, decision, said, &late)
-    })
+        unfit,
+        denial: None,
+    };
+    Ok(explained::answer(&asking, decision, said, &late, &known))
 }
 
 /// Asks all policies, with what grants are known to say.
@@ -149,7 +154,8 @@ async fn ask_once(
     };
     let mut late = Late::default();
     let decision = settle(&asking, grant, &mut late).await?;
-    Ok(explained::answer(&asking, decision, grant, &late))
+    let known = Known::default();
+    Ok(explained::answer(&asking, decision, grant, &late, &known))
 }
 
 /// Decides once everything that a policy asks for is there.
@@ -340,7 +346,7 @@ fn answer(stage: &Stage<'_>, question: &Question<'_>) -> Answer {
     };
     let late = Late::default();
     let (decision, _) = asking.decide(Granted::No, &late);
-    explained::answer(&asking, decision, Granted::No, &late)
+    explained::answer(&asking, decision, Granted::No, &late, &Known::default())
 }
 
 /// Whether the caller could still replace the policy of a key of their own under `policy`.

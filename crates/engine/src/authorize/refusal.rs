@@ -4,7 +4,7 @@ use keystead_policy::{Decision, Denial, Granted, Kind};
 use keystead_types::{Fault, KeyArn, Principal};
 
 use super::Denied;
-use super::explained::{self, Explanation};
+use super::explained::{self, Explanation, Known};
 use super::question::{Asking, Parties, Question, Sides};
 use super::words::Refused;
 use crate::context::Late;
@@ -101,6 +101,10 @@ fn weighed(stage: &Stage<'_>, action: &'static str, resource: &str) -> (Denial, 
         Decision::Denied(denial) => denial,
         Decision::Allowed(_) => Denial::Implicit(Kind::Resource),
     };
-    let explanation = explained::explanation(&asking, Granted::No, &late, Some(&denial));
+    let known = Known {
+        denial: Some(denial.clone()),
+        ..Known::default()
+    };
+    let explanation = explained::explanation(&asking, Granted::No, &late, &known);
     (denial, explanation)
 }

@@ -109,8 +109,13 @@ fn met(constraints: &GrantConstraints, ask: &GrantAsk<'_>) -> bool {
     let source = operation == GrantOperation::RetireGrant
         || source_arn
             .as_deref()
-            .is_none_or(|source| ask.source_arn == Some(source));
+            .is_none_or(|source| met_source(source, ask));
     context && source
+}
+
+/// Whether a service calls for the resource that a constraint names.
+pub(super) fn met_source(wanted: &str, ask: &GrantAsk<'_>) -> bool {
+    ask.source_arn == Some(wanted)
 }
 
 /// No encryption context comes with these; CreateGrant's is the one of the grant that is made.
@@ -125,7 +130,7 @@ fn alike((key, value): (&str, &str), (other_key, other): (&str, &str)) -> bool {
     value == other && key.eq_ignore_ascii_case(other_key)
 }
 
-fn count(pairs: Pairs<'_>, wanted: (&str, &str)) -> usize {
+pub(super) fn count(pairs: Pairs<'_>, wanted: (&str, &str)) -> usize {
     let mut count = 0;
     pairs.each(|key, value| count += usize::from(alike((key, value), wanted)));
     count

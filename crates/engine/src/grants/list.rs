@@ -58,6 +58,11 @@ impl List {
         list
     }
 
+    /// All of them, those without constraints first.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Held> {
+        self.grants.iter()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.grants.len()
     }

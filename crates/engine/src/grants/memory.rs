@@ -59,6 +59,11 @@ impl Grants {
         self.list.allowing(ask)
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Held> {
+        self.list.iter()
+    }
+
     fn weight(&self) -> usize {
         self.list.len().max(1)
     }

@@ -522,3 +522,50 @@ async fn federated_sessions_have_their_issuers_grants_within_their_limits() {
     assert!(!ask("RetireGrant", alice, &["kms:Encrypt"]).await);
     assert!(ask("RetireGrant", alice, &["kms:RetireGrant"]).await);
 }
+
+/// A refused caller is told of its grants on the key, and what of each did not fit.
+#[tokio::test]
+async fn a_denial_tells_which_grants_did_not_fit() {
+    let world = World::new();
+    let key = world.key().await;
+    let alice = somebody(&world, OWN, "alice", "AIDAALICE");
+    let arn = "arn:aws:iam::111122223333:user/alice";
+    let told = async |sent: Value| {
+        let answer = world.call_as(alice.clone(), "Encrypt", sent).await;
+        assert_eq!(answer.kind(), FaultKind::AccessDenied);
+        let record = world.audit_of(answer.request_id);
+        let noted = record["additionalEventData"]["keystead"]["authorization"][0].clone();
+        let sealed = world.people.sealed.lock().unwrap().last().unwrap().clone();
+        let sealed: Value = serde_json::from_str(&sealed).unwrap();
+        assert_eq!(sealed["grants"], noted["grants"]);
+        assert!(sealed.to_string().len() < 3_000, "{sealed}");
+        noted
+    };
+    let sent = |context: Value| json!({"KeyId": key, "Plaintext": base64(b"x"), "EncryptionContext": context});
+    assert_eq!(told(sent(json!({}))).await["grants"], Value::Null);
+    let other = json!({"Operations": ["Decrypt"]});
+    let other = grant(&world, &key, arn, other).await["GrantId"].clone();
+    let red = json!({"Constraints": {"EncryptionContextSubset": {"Team": "Red"}}});
+    let red = grant(&world, &key, arn, red).await["GrantId"].clone();
+    let noted = told(sent(json!({"team": "Green", "x": "y"}))).await;
+    let expected = json!([
+        {"grantId": red, "outcome": "constraint not met", "condition": {
+            "operator": "EncryptionContextSubset", "key": "kms:EncryptionContext:Team",
+            "policyValues": ["Red"], "requestValues": ["Green"]}},
+        {"grantId": other, "outcome": "other operation"},
+    ]);
+    assert_eq!(noted["grants"], expected);
+    let noted = told(sent(json!({}))).await;
+    assert_eq!(noted["grants"][0]["condition"]["requestValues"], "absent");
+    let exact = json!({"Constraints": {"EncryptionContextEquals": {"a": "b"}}});
+    for _ in 0..2 {
+        grant(&world, &key, arn, exact.clone()).await;
+    }
+    let noted = told(sent(json!({"a": "b", "c": "d"}))).await;
+    assert_eq!(noted["moreGrants"], 1);
+    let told = noted["grants"].to_string();
+    assert!(
+        told.contains("EncryptionContextEquals") && told.contains("kms:EncryptionContext:c"),
+        "{told}"
+    );
+}
