@@ -165,8 +165,10 @@ class Account:
 
     def session(self, role, name="shift", by=None, **members):
         """A session of a role, by its name."""
-        out = (by or self.assuming()).client("sts").assume_role(
-            RoleArn=self.arn(f"role/{role}"), RoleSessionName=name, **members
+        out = (
+            (by or self.assuming())
+            .client("sts")
+            .assume_role(RoleArn=self.arn(f"role/{role}"), RoleSessionName=name, **members)
         )
         return self.person(out["Credentials"], out["AssumedRoleUser"]["Arn"])
 

@@ -26,8 +26,12 @@ class Received:
     def form(self, **more):
         """The form's parameters."""
         form = {
-            "Action": "GetForwardAccessSession", "Version": "2011-06-15", "Method": self.method,
-            "Uri": self.uri, "Query": self.query, "PayloadSha256": self.digest,
+            "Action": "GetForwardAccessSession",
+            "Version": "2011-06-15",
+            "Method": self.method,
+            "Uri": self.uri,
+            "Query": self.query,
+            "PayloadSha256": self.digest,
         }
         for at, (name, value) in enumerate(self.headers, 1):
             form |= {f"Headers.member.{at}.Name": name, f"Headers.member.{at}.Value": value}
@@ -39,7 +43,9 @@ def asks(person, label="s3", method="PUT", uri="/post/letter", query="", body=b"
     how = Signing(person.credential, service=label, method=method, path=uri, query=query, **signing)
     digest = hashlib.sha256(body).hexdigest()
     headers = [
-        ("Host", f"{label}.example.com"), ("X-Amz-Date", how.date), ("X-Amz-Content-Sha256", digest)
+        ("Host", f"{label}.example.com"),
+        ("X-Amz-Date", how.date),
+        ("X-Amz-Content-Sha256", digest),
     ]
     if person.token:
         headers.append(("X-Amz-Security-Token", person.token))
@@ -62,7 +68,10 @@ class Service(Person):
     def __init__(self, account, label="s3", secret="test", region=None):
         key_id = f"service_{label}_{account.id}"
         super().__init__(
-            account.server, account.id, (key_id, secret, None), f"{label}.amazonaws.com",
+            account.server,
+            account.id,
+            (key_id, secret, None),
+            f"{label}.amazonaws.com",
             region or account.root.region,
         )
         self.label, self.home = label, account
@@ -71,8 +80,11 @@ class Service(Person):
         """The XML answer of STS to a form signed by this service."""
         body = urllib.parse.urlencode(form).encode()
         how = Signing(self.credential, service="sts")
-        headers = [("Host", f"127.0.0.1:{self.server.port}"), ("Content-Type", FORM),
-                   ("X-Amz-Date", how.date)]
+        headers = [
+            ("Host", f"127.0.0.1:{self.server.port}"),
+            ("Content-Type", FORM),
+            ("X-Amz-Date", how.date),
+        ]
         if self.token:
             headers.append(("X-Amz-Security-Token", self.token))
         headers.append(("Authorization", how.authorization(headers, body)))

@@ -20,18 +20,27 @@ TEMPORARY = {"usersession", "session", "federated"}
 def people(server):
     """One caller of each kind, and a key that a test opens to everyone under a condition."""
     account = Account(server)
-    user = account.user("Jane", may("sts:*"), may("kms:*"), Path="/team/",
-                        Tags=[{"Key": "Team", "Value": "blue"}])
-    account.role("worker", may("kms:*"), Path="/shift/",
-                 Tags=[{"Key": "Team", "Value": "red"}, {"Key": "Stage", "Value": "test"}])
+    user = account.user(
+        "Jane", may("sts:*"), may("kms:*"), Path="/team/", Tags=[{"Key": "Team", "Value": "blue"}]
+    )
+    account.role(
+        "worker",
+        may("kms:*"),
+        Path="/shift/",
+        Tags=[{"Key": "Team", "Value": "red"}, {"Key": "Stage", "Value": "test"}],
+    )
     session = account.session(
         "shift/worker", "night", Tags=[{"Key": "team", "Value": "green"}], SourceIdentity="Jack"
     )
-    federated = account.federated(user, "guest", Policy=document(may("*")),
-                                  Tags=[{"Key": "Guest", "Value": "yes"}])
+    federated = account.federated(
+        user, "guest", Policy=document(may("*")), Tags=[{"Key": "Guest", "Value": "yes"}]
+    )
     own = user.client("sts").get_session_token()["Credentials"]
     callers = {
-        "root": account.root, "user": user, "session": session, "federated": federated,
+        "root": account.root,
+        "user": user,
+        "session": session,
+        "federated": federated,
         "usersession": account.person(own, user.name),
     }
     key = account.root.key_id()
@@ -111,15 +120,17 @@ GLOBAL = [
 ]
 
 
-@pytest.mark.parametrize("operator, key, value, who", GLOBAL,
-                         ids=[f"{one[0]}-{one[1]}-{one[2]}" for one in GLOBAL])
+@pytest.mark.parametrize(
+    "operator, key, value, who", GLOBAL, ids=[f"{one[0]}-{one[1]}-{one[2]}" for one in GLOBAL]
+)
 def test_global_key(people, operator, key, value, who):
     condition = filled(people, {operator: {key: value}})
     root = people.account.root
     text = policy(allow(root.name, KEEP), allow("*", "kms:DescribeKey", Condition=condition))
     root.ok("PutKeyPolicy", KeyId=people.key, Policy=text)
-    allowed = {name for name, one in people.callers.items()
-               if one.can("DescribeKey", KeyId=people.key)}
+    allowed = {
+        name for name, one in people.callers.items() if one.can("DescribeKey", KeyId=people.key)
+    }
     assert allowed == who
 
 
@@ -139,15 +150,24 @@ def test_headers_of_the_client(people):
     assert referred.can("DescribeKey", KeyId=people.key)
     assert not browser.can("DescribeKey", KeyId=people.key)
     # What a client claims about itself in other headers changes nothing.
-    claims = [("X-Amz-Source-Arn", "arn:aws:s3:::b"), ("X-Amz-Source-Account", "111122223333"),
-              ("X-Forwarded-For", "10.1.1.1"), ("X-Forwarded-Proto", "https"),
-              ("X-Amz-Source-Vpce", "vpce-1"), ("X-Amz-Via-Service", "s3")]
+    claims = [
+        ("X-Amz-Source-Arn", "arn:aws:s3:::b"),
+        ("X-Amz-Source-Account", "111122223333"),
+        ("X-Forwarded-For", "10.1.1.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Amz-Source-Vpce", "vpce-1"),
+        ("X-Amz-Via-Service", "s3"),
+    ]
     liar = plain.again(extra=claims)
     for condition in [
-        {"Null": {"aws:SourceArn": "false"}}, {"Null": {"aws:SourceAccount": "false"}},
-        {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, {"Bool": {"aws:SecureTransport": "true"}},
-        {"Null": {"aws:SourceVpce": "false"}}, {"Null": {"kms:ViaService": "false"}},
-        {"Bool": {"aws:ViaAWSService": "true"}}, {"Bool": {"aws:PrincipalIsAWSService": "true"}},
+        {"Null": {"aws:SourceArn": "false"}},
+        {"Null": {"aws:SourceAccount": "false"}},
+        {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
+        {"Bool": {"aws:SecureTransport": "true"}},
+        {"Null": {"aws:SourceVpce": "false"}},
+        {"Null": {"kms:ViaService": "false"}},
+        {"Bool": {"aws:ViaAWSService": "true"}},
+        {"Bool": {"aws:PrincipalIsAWSService": "true"}},
     ]:
         under(condition)
         assert not liar.can("DescribeKey", KeyId=people.key), condition
@@ -225,8 +245,9 @@ def gives(people, *statements):
     people.account.gives("Jane", *statements)
 
 
-@pytest.mark.parametrize("operator, values, good, bad", OPERATORS,
-                         ids=[f"{one[0]}-{one[1]}" for one in OPERATORS])
+@pytest.mark.parametrize(
+    "operator, values, good, bad", OPERATORS, ids=[f"{one[0]}-{one[1]}" for one in OPERATORS]
+)
 def test_operator(delegated, operator, values, good, bad):
     condition = {operator: {"kms:EncryptionContext:v": values}}
     gives(delegated, may("kms:Encrypt", Condition=condition))
@@ -254,7 +275,9 @@ SETS = [
 
 @pytest.mark.parametrize("operator, values, good, bad", SETS, ids=[one[0] for one in SETS])
 def test_set_operator(delegated, operator, values, good, bad):
-    gives(delegated, may("kms:Encrypt", Condition={operator: {"kms:EncryptionContextKeys": values}}))
+    gives(
+        delegated, may("kms:Encrypt", Condition={operator: {"kms:EncryptionContextKeys": values}})
+    )
     for letters in [*good, *bad]:
         context = {"EncryptionContext": dict.fromkeys(letters, "1")} if letters else {}
         got = delegated.user.can("Encrypt", KeyId=delegated.key, Plaintext=b"x", **context)
@@ -298,9 +321,10 @@ def test_variable(delegated, operator, value, good, bad):
         assert encrypts(delegated, good)
     assert not encrypts(delegated, bad) and not encrypts(delegated, value)
     # Documents of 2008 have no variables.
-    old = {"Version": "2008-10-17", "Statement": [
-        may("kms:Encrypt", Condition={operator: {"kms:EncryptionContext:v": value}})
-    ]}
+    old = {
+        "Version": "2008-10-17",
+        "Statement": [may("kms:Encrypt", Condition={operator: {"kms:EncryptionContext:v": value}})],
+    }
     delegated.account.iam.put_user_policy(
         UserName="Jane", PolicyName="own", PolicyDocument=json.dumps(old)
     )
@@ -326,9 +350,12 @@ def test_a_variable_that_holds_a_wildcard(delegated):
     """The value of a variable is taken as it is: a star that the client sent is a star."""
     starry = delegated.user.again(extra=[("User-Agent", "a*")])
     members = {"KeyId": delegated.key, "Plaintext": b"x"}
-    gives(delegated, may("kms:Encrypt", Condition={
-        "StringLike": {"kms:EncryptionContext:v": "${aws:UserAgent}"}
-    }))
+    gives(
+        delegated,
+        may(
+            "kms:Encrypt", Condition={"StringLike": {"kms:EncryptionContext:v": "${aws:UserAgent}"}}
+        ),
+    )
     assert starry.can("Encrypt", members, EncryptionContext={"v": "a*"})
     assert not starry.can("Encrypt", members, EncryptionContext={"v": "ab"})
 

@@ -75,8 +75,15 @@ def test_identity_policies_and_the_key_policy_together(home):
     )
 
 
-@pytest.mark.parametrize("resource", ["*", "arn:aws:kms:*:*:key/*", "arn:aws:kms:us-*:{}:key/*",
-                                      "arn:aws:kms:us-east-1:{}:key/????????-*"])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "*",
+        "arn:aws:kms:*:*:key/*",
+        "arn:aws:kms:us-*:{}:key/*",
+        "arn:aws:kms:us-east-1:{}:key/????????-*",
+    ],
+)
 def test_resources_that_cover_a_key(home, resource):
     user = home.user("covers")
     home.gives("covers", may("kms:Encrypt", resource.format(home.id)))
@@ -84,11 +91,17 @@ def test_resources_that_cover_a_key(home, resource):
     home.deletes("covers")
 
 
-@pytest.mark.parametrize("resource", [
-    "arn:aws:kms:us-east-1:{}:alias/*", "arn:aws:kms:eu-west-1:{}:key/*",
-    "arn:aws:kms:us-east-1:000000000000:key/*", "arn:aws:s3:us-east-1:{}:key/*",
-    "arn:aws-cn:kms:us-east-1:{}:key/*", "arn:aws:kms:us-east-1:{}:key",
-])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:kms:us-east-1:{}:alias/*",
+        "arn:aws:kms:eu-west-1:{}:key/*",
+        "arn:aws:kms:us-east-1:000000000000:key/*",
+        "arn:aws:s3:us-east-1:{}:key/*",
+        "arn:aws-cn:kms:us-east-1:{}:key/*",
+        "arn:aws:kms:us-east-1:{}:key",
+    ],
+)
 def test_resources_that_do_not_cover_a_key(home, resource):
     user = home.user("misses")
     home.gives("misses", may("kms:Encrypt", resource.format(home.id)))
@@ -108,7 +121,9 @@ def test_not_action_not_resource(home):
     home.gives("nots", may("kms:*"))
     spared = home.user("spared", may("kms:*"))
     statement = {
-        "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*",
+        "Effect": "Deny",
+        "Action": "kms:Encrypt",
+        "Resource": "*",
         "NotPrincipal": {"AWS": [spared.name, home.root.name]},
     }
     shut = key_of(home, statement)
@@ -133,9 +148,9 @@ def test_groups_and_managed_policies(home):
         PolicyArn=arn, PolicyDocument=document(must_not("kms:Encrypt")), SetAsDefault=True
     )
     home.gives("member", may("kms:*"))
-    assert user.answer("Encrypt", use).startswith(refusal(
-        user, "Encrypt", key["Arn"], DENY.format("an identity-based policy")
-    ))
+    assert user.answer("Encrypt", use).startswith(
+        refusal(user, "Encrypt", key["Arn"], DENY.format("an identity-based policy"))
+    )
     assert out["PolicyVersion"]["VersionId"] == "v2"
     iam.set_default_policy_version(PolicyArn=arn, VersionId="v1")
     assert user.can("Encrypt", use)
@@ -160,23 +175,32 @@ def test_who_a_key_policy_names(home):
     day_arn = home.arn("assumed-role/worker/day", "sts")
     assert day.name == day_arn
     for principal, named in [
-        (one.name, {one}), (home.arn("role/r/worker"), {day, night}), (day_arn, {day}),
-        ("*", set(callers)), ([two.name, day_arn], {two, day}), (home.root.name, set()),
+        (one.name, {one}),
+        (home.arn("role/r/worker"), {day, night}),
+        (day_arn, {day}),
+        ("*", set(callers)),
+        ([two.name, day_arn], {two, day}),
+        (home.root.name, set()),
         (home.id, set()),
     ]:
         key = key_of(home, allow(principal, "kms:Encrypt"), root=["kms:PutKeyPolicy"])
         got = {who for who in callers if who.can("Encrypt", USE, KeyId=key["KeyId"])}
         assert got == named, principal
         # A Deny of the same principal reaches the same callers; the account's reaches all.
-        key = key_of(home, allow("*", "kms:Encrypt"), deny(principal, "kms:Encrypt"),
-                     root=["kms:PutKeyPolicy"])
+        key = key_of(
+            home,
+            allow("*", "kms:Encrypt"),
+            deny(principal, "kms:Encrypt"),
+            root=["kms:PutKeyPolicy"],
+        )
         got = {who for who in callers if not who.can("Encrypt", USE, KeyId=key["KeyId"])}
         assert got == (named or set(callers)), principal
 
 
 def test_boundaries(home):
-    text = managed(home, "edge", may("kms:DescribeKey"), may(["sts:*", "iam:*"]),
-                   must_not("kms:DisableKey"))
+    text = managed(
+        home, "edge", may("kms:DescribeKey"), may(["sts:*", "iam:*"]), must_not("kms:DisableKey")
+    )
     user = home.user("bound", may("kms:*"), PermissionsBoundary=text)
     home.role("bound", may("kms:*"), PermissionsBoundary=text)
     session = home.session("bound")
@@ -192,8 +216,11 @@ def test_boundaries(home):
     # Who the key policy names directly is not limited by what a boundary lacks; a role is.
     # IAM User Guide, "Permissions boundaries", evaluation with resource-based policies.
     for who, principal, works in [
-        (user, user.name, True), (session, session.name, True),
-        (session, home.arn("role/bound"), False), (user, "*", True), (session, "*", True),
+        (user, user.name, True),
+        (session, session.name, True),
+        (session, home.arn("role/bound"), False),
+        (user, "*", True),
+        (session, "*", True),
     ]:
         key = key_of(home, allow(principal, ["kms:Encrypt", "kms:DisableKey"]))
         assert who.can("Encrypt", USE, KeyId=key["KeyId"]) is works, (who.name, principal)
@@ -227,9 +254,7 @@ def test_session_policies(home):
     assert session.answer("DisableKey", KeyId=key["KeyId"]) == refusal(
         session, "DisableKey", key["Arn"], DENY.format("a session policy")
     )
-    for principal, works in [
-        (session.name, True), (home.arn("role/limited"), False), ("*", True)
-    ]:
+    for principal, works in [(session.name, True), (home.arn("role/limited"), False), ("*", True)]:
         key = key_of(home, allow(principal, ["kms:Encrypt", "kms:DisableKey"]))
         assert session.can("Encrypt", USE, KeyId=key["KeyId"]) is works, principal
         assert not session.can("DisableKey", KeyId=key["KeyId"])
@@ -274,8 +299,9 @@ def test_what_a_user_is_given_its_federated_users_have_within_limits(home):
     small = home.federated(maker, "small", Policy=document(may("kms:DescribeKey")))
     bare = home.federated(maker, "bare")
     named, granted = key_of(home, allow(maker.name, "kms:Encrypt")), home.root.key()
-    home.root.ok("CreateGrant", KeyId=granted["KeyId"], GranteePrincipal=maker.name,
-                 Operations=["Encrypt"])
+    home.root.ok(
+        "CreateGrant", KeyId=granted["KeyId"], GranteePrincipal=maker.name, Operations=["Encrypt"]
+    )
     for key in (named["KeyId"], granted["KeyId"]):
         assert maker.can("Encrypt", USE, KeyId=key)
         assert wide.can("Encrypt", USE, KeyId=key)
@@ -283,10 +309,15 @@ def test_what_a_user_is_given_its_federated_users_have_within_limits(home):
         assert not bare.can("Encrypt", USE, KeyId=key)
 
 
-@pytest.mark.parametrize("kind", [
-    "a resource-based policy", "an identity-based policy", "a permissions boundary",
-    "a session policy",
-])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "a resource-based policy",
+        "an identity-based policy",
+        "a permissions boundary",
+        "a session policy",
+    ],
+)
 def test_one_deny_ends_it(home, kind):
     """Everything allows, one policy denies."""
     name = "d" + kind.replace(" ", "-")
@@ -299,8 +330,12 @@ def test_one_deny_ends_it(home, kind):
     if "resource" in kind:
         statements.append(deny("*", "kms:Encrypt"))
     key = key_of(home, *statements)
-    made = home.root.ok("CreateGrant", KeyId=key["KeyId"], GranteePrincipal=home.arn(f"role/{name}"),
-                        Operations=["Encrypt"])
+    made = home.root.ok(
+        "CreateGrant",
+        KeyId=key["KeyId"],
+        GranteePrincipal=home.arn(f"role/{name}"),
+        Operations=["Encrypt"],
+    )
     for members in ({}, {"GrantTokens": [made["GrantToken"]]}):
         answer = who.answer("Encrypt", {**USE, **members}, KeyId=key["KeyId"])
         assert answer.startswith(refusal(who, "Encrypt", key["Arn"], DENY.format(kind)))
@@ -325,7 +360,10 @@ def test_the_root_user_needs_no_identity_policy(home):
 def test_operations_without_a_key(home):
     user = home.user("keyless")
     calls = {
-        "CreateKey": {}, "ListKeys": {}, "ListAliases": {}, "GenerateRandom": {"NumberOfBytes": 8},
+        "CreateKey": {},
+        "ListKeys": {},
+        "ListAliases": {},
+        "GenerateRandom": {"NumberOfBytes": 8},
         "DescribeCustomKeyStores": {},
     }
     for operation, members in calls.items():
@@ -451,8 +489,11 @@ def test_existence_is_hidden_from_users(home, away):
     closed, off = home.root.key(), home.root.key()
     home.root.ok("DisableKey", KeyId=off["KeyId"])
     for operation, members in [
-        ("Encrypt", USE), ("DescribeKey", {}), ("GetPublicKey", {}), ("CreateGrant", {
-            "GranteePrincipal": user.name, "Operations": ["Encrypt"]}), ("ListGrants", {}),
+        ("Encrypt", USE),
+        ("DescribeKey", {}),
+        ("GetPublicKey", {}),
+        ("CreateGrant", {"GranteePrincipal": user.name, "Operations": ["Encrypt"]}),
+        ("ListGrants", {}),
         ("Sign", {"Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}),
     ]:
         answers = {
@@ -464,7 +505,8 @@ def test_existence_is_hidden_from_users(home, away):
     blob = home.root.encrypt(closed["KeyId"], b"x")
     assert user.answer("Decrypt", CiphertextBlob=blob) == texts.ciphertext_denied(user.name)
     assert user.answer("Decrypt", CiphertextBlob=blob, KeyId=closed["Arn"]) in (
-        texts.ciphertext_denied(user.name), refusal(user, "Decrypt", closed["Arn"], RESOURCE)
+        texts.ciphertext_denied(user.name),
+        refusal(user, "Decrypt", closed["Arn"], RESOURCE),
     )
 
 
@@ -484,14 +526,22 @@ def test_ciphertext_of_the_own_account(home):
 def test_permission_comes_before_everything_about_the_key(home):
     """reference/api.md, common behaviour, check order: who may not, learns no state of the key."""
     user = home.user("early")
-    off, going, sign = home.root.key(), home.root.key(), home.root.key(
-        KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    off, going, sign = (
+        home.root.key(),
+        home.root.key(),
+        home.root.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"),
+    )
     home.root.ok("DisableKey", KeyId=off["KeyId"])
     home.root.ok("ScheduleKeyDeletion", KeyId=going["KeyId"])
     for key, operation, members in [
-        (off, "Encrypt", USE), (going, "Encrypt", USE), (off, "EnableKeyRotation", {}),
-        (going, "CancelKeyDeletion", {}), (sign, "Encrypt", USE), (off, "Encrypt", {
-            **USE, "DryRun": True}), (sign, "GetKeyRotationStatus", {}), (off, "EnableKey", {}),
+        (off, "Encrypt", USE),
+        (going, "Encrypt", USE),
+        (off, "EnableKeyRotation", {}),
+        (going, "CancelKeyDeletion", {}),
+        (sign, "Encrypt", USE),
+        (off, "Encrypt", {**USE, "DryRun": True}),
+        (sign, "GetKeyRotationStatus", {}),
+        (off, "EnableKey", {}),
     ]:
         assert user.answer(operation, members, KeyId=key["KeyId"]) == refusal(
             user, operation, key["Arn"], IDENTITY
@@ -499,14 +549,20 @@ def test_permission_comes_before_everything_about_the_key(home):
     home.gives("early", may("kms:*"))
     user.fails("DisabledException", "Encrypt", USE, KeyId=off["KeyId"])
     user.fails("InvalidKeyUsageException", "Encrypt", USE, KeyId=sign["KeyId"])
-    user.fails("DryRunOperationException", "Encrypt", {**USE, "DryRun": True},
-               KeyId=home.root.key_id())
+    user.fails(
+        "DryRunOperationException", "Encrypt", {**USE, "DryRun": True}, KeyId=home.root.key_id()
+    )
 
 
 def test_listing_of_retirable_grants(home, away):
     user, key = home.user("lister"), home.root.key_id()
-    made = home.root.ok("CreateGrant", KeyId=key, GranteePrincipal=user.name,
-                        Operations=["Encrypt"], RetiringPrincipal=user.name)
+    made = home.root.ok(
+        "CreateGrant",
+        KeyId=key,
+        GranteePrincipal=user.name,
+        Operations=["Encrypt"],
+        RetiringPrincipal=user.name,
+    )
     members = {"RetiringPrincipal": user.name}
     assert "kms:ListRetirableGrants" in user.answer("ListRetirableGrants", members)
     home.gives("lister", may("kms:ListRetirableGrants"))

@@ -36,23 +36,39 @@ class Endpoints(server.Server):
         secret, guard = folder / "service.secret", folder / "endpoint.json"
         secret.write_text(SERVICE[1])
         secret.chmod(0o600)
-        guard.write_text(document(
-            {"Effect": "Allow", "Principal": "*", "Action": ["kms:Encrypt", "kms:D*"], "Resource": "*"},
-            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ONE}:root"},
-             "Action": "kms:GenerateDataKey", "Resource": "*"},
-            {"Effect": "Deny", "Principal": "*", "Action": "kms:DisableKey", "Resource": "*"},
-        ))
+        guard.write_text(
+            document(
+                {
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": ["kms:Encrypt", "kms:D*"],
+                    "Resource": "*",
+                },
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{ONE}:root"},
+                    "Action": "kms:GenerateDataKey",
+                    "Resource": "*",
+                },
+                {"Effect": "Deny", "Principal": "*", "Action": "kms:DisableKey", "Resource": "*"},
+            )
+        )
         lines = [f'data_dir = "{self.data_dir}"', 'regions = ["us-east-1"]']
-        for door, name, more in [(self.free, VPCE, []),
-                                 (self.guarded, VPCE[:-1] + "1", [f'policy = "{guard}"'])]:
+        for door, name, more in [
+            (self.free, VPCE, []),
+            (self.guarded, VPCE[:-1] + "1", [f'policy = "{guard}"']),
+        ]:
             lines += ["[[listen.endpoint]]", f'address = "127.0.0.1:{door.port}"', f'id = "{name}"']
             lines += [f'vpc = "{VPC}"', *more]
         lines += ["[[service]]", 'principal = "s3.amazonaws.com"', f"accounts = {[ONE, TWO]}"]
         lines += [f'access_key_id = "{SERVICE[0]}"', f'secret_file = "{secret}"']
         self.config.write_text("\n".join(lines) + "\n")
         self.config.chmod(0o600)
-        self.roots = {ONE: self.run("init", "--data-dir", self.data_dir, "--account", ONE,
-                                    "--region", "us-east-1")}
+        self.roots = {
+            ONE: self.run(
+                "init", "--data-dir", self.data_dir, "--account", ONE, "--region", "us-east-1"
+            )
+        }
         for account in (TWO, THREE):
             self.roots[account] = self.run(
                 "account", "add", "--account", account, "--data-dir", self.data_dir
@@ -60,8 +76,13 @@ class Endpoints(server.Server):
 
     def run(self, *arguments):
         """Runs a command that prints an access key."""
-        made = subprocess.run([server.binary(), *map(str, arguments)], capture_output=True,
-                              text=True, timeout=30, check=True)
+        made = subprocess.run(
+            [server.binary(), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
         named = dict(re.findall(r"(AWS_\w+)=(\S+)", made.stdout))
         return named["AWS_ACCESS_KEY_ID"], named["AWS_SECRET_ACCESS_KEY"]
 
@@ -132,9 +153,9 @@ def test_the_policy_of_an_endpoint(place, home):
         assert who.answer("ListGrants", KeyId=key["KeyId"]) == refusal(
             who, "ListGrants", "because no VPC endpoint policy allows the kms:ListGrants action"
         )
-        assert who.answer("DisableKey", KeyId=key["KeyId"]).startswith(refusal(
-            who, "DisableKey", "with an explicit deny in a VPC endpoint policy"
-        ))
+        assert who.answer("DisableKey", KeyId=key["KeyId"]).startswith(
+            refusal(who, "DisableKey", "with an explicit deny in a VPC endpoint policy")
+        )
     assert user.can("ListGrants", KeyId=key["KeyId"])
     assert through(place.free, user).can("ListGrants", KeyId=key["KeyId"])
     # It gives nothing, and it names people as other policies do.
@@ -147,16 +168,21 @@ def test_the_policy_of_an_endpoint(place, home):
         "GenerateDataKey", KeyId=their_key, KeySpec="AES_256"
     )
     # Grants do not go round it.
-    home.root.ok("CreateGrant", KeyId=key["KeyId"], GranteePrincipal=poor.name,
-                 Operations=["Encrypt", "GenerateDataKeyWithoutPlaintext"])
+    home.root.ok(
+        "CreateGrant",
+        KeyId=key["KeyId"],
+        GranteePrincipal=poor.name,
+        Operations=["Encrypt", "GenerateDataKeyWithoutPlaintext"],
+    )
     assert poor.can("Encrypt", USE, KeyId=key["KeyId"])
     assert not poor.can("GenerateDataKeyWithoutPlaintext", KeyId=key["KeyId"], KeySpec="AES_256")
 
 
 def test_a_key_for_one_endpoint_only(place, home):
     """The guide's Deny: kms:* unless through the endpoint. The lockout check sees the caller's."""
-    shut = deny("*", ["kms:Encrypt", "kms:Decrypt"],
-                Condition={"StringNotEquals": {"aws:SourceVpce": VPCE}})
+    shut = deny(
+        "*", ["kms:Encrypt", "kms:Decrypt"], Condition={"StringNotEquals": {"aws:SourceVpce": VPCE}}
+    )
     key = home.root.key_id(Policy=policy(allow(home.root.name), shut))
     assert not home.root.can("Encrypt", USE, KeyId=key)
     assert not through(place.guarded, home.root).can("Encrypt", USE, KeyId=key)
@@ -191,8 +217,12 @@ def test_a_service_forwards_for_its_accounts_only(place, home):
 def test_an_endpoint_of_a_service_is_not_its_user_s(place, home):
     user = home.user("fas-inside", may("kms:Encrypt"))
     acting = service(place, home).acts_for(user)
-    key = home.root.key_id(Policy=policy(allow(home.root.name), deny(
-        "*", "kms:Encrypt", Condition={"Null": {"aws:SourceVpce": "false"}})))
+    key = home.root.key_id(
+        Policy=policy(
+            allow(home.root.name),
+            deny("*", "kms:Encrypt", Condition={"Null": {"aws:SourceVpce": "false"}}),
+        )
+    )
     assert through(place.free, acting).can("Encrypt", USE, KeyId=key)
     assert not through(place.free, user).can("Encrypt", USE, KeyId=key)
 

@@ -67,8 +67,11 @@ def denied(place, account, answer):
 
 def policy_of(decision, kind, name=None):
     """The statements of the policy of a kind."""
-    found = [one for one in decision["policies"] if one["kind"] == kind
-             and (name is None or one.get("policy", "").endswith(name))]
+    found = [
+        one
+        for one in decision["policies"]
+        if one["kind"] == kind and (name is None or one.get("policy", "").endswith(name))
+    ]
     assert len(found) == 1, decision["policies"]
     return found[0]["statements"]
 
@@ -84,12 +87,21 @@ def test_a_condition_that_is_not_met(place, home):
     first, second = policy_of(decision, "identity-based policy")
     assert first["outcome"] == "condition not met"
     assert first["condition"] == {
-        "operator": "StringEquals", "key": "kms:EncryptionContext:Team",
-        "policyValues": ["Blue", "Green"], "requestValues": ["Red"],
+        "operator": "StringEquals",
+        "key": "kms:EncryptionContext:Team",
+        "policyValues": ["Blue", "Green"],
+        "requestValues": ["Red"],
     }
     assert second["outcome"] == "other action"
-    for part in (user.name, "kms:Encrypt", key["Arn"], "kms:EncryptionContext:Team", "Red",
-                 answer.request_id, "DENIED"):
+    for part in (
+        user.name,
+        "kms:Encrypt",
+        key["Arn"],
+        "kms:EncryptionContext:Team",
+        "Red",
+        answer.request_id,
+        "DENIED",
+    ):
         assert part in text
     answer = user.call("Encrypt", USE, KeyId=key["KeyId"])
     decision, _ = denied(place, home, answer)
@@ -99,9 +111,9 @@ def test_a_condition_that_is_not_met(place, home):
 
 def test_an_explicit_deny(place, home):
     user = home.user("stopped", may("kms:*"))
-    key = home.root.key(Policy=policy(
-        allow(home.root.name), deny(user.name, "kms:Encrypt", Sid="Not this one")
-    ))
+    key = home.root.key(
+        Policy=policy(allow(home.root.name), deny(user.name, "kms:Encrypt", Sid="Not this one"))
+    )
     answer = user.call("Encrypt", USE, KeyId=key["KeyId"])
     decision, text = denied(place, home, answer)
     assert decision["decision"]["explicitDeny"] == {"kind": "resource-based policy", "statement": 1}
@@ -119,11 +131,15 @@ def test_a_boundary_and_a_session_policy(place, home):
     key = home.root.key()
     decision, text = denied(place, home, user.call("Encrypt", USE, KeyId=key["KeyId"]))
     assert decision["decision"]["noAllowIn"] == "permissions boundary"
-    assert {one["outcome"] for one in policy_of(decision, "permissions boundary")} == {"other action"}
+    assert {one["outcome"] for one in policy_of(decision, "permissions boundary")} == {
+        "other action"
+    }
     assert policy_of(decision, "identity-based policy")[0]["outcome"] == "applies"
     assert edge in text
     home.role("sessioned", may("kms:*"))
-    session = home.session("sessioned", Policy=document(may("kms:Encrypt", "arn:aws:kms:*:*:key/x")))
+    session = home.session(
+        "sessioned", Policy=document(may("kms:Encrypt", "arn:aws:kms:*:*:key/x"))
+    )
     decision, _ = denied(place, home, session.call("Encrypt", USE, KeyId=key["KeyId"]))
     assert decision["decision"]["noAllowIn"] == "session policy"
     assert policy_of(decision, "session policy")[0]["outcome"] == "other resource"
@@ -132,7 +148,10 @@ def test_a_boundary_and_a_session_policy(place, home):
 def test_a_grant_whose_constraint_is_not_met(place, home):
     user, key = home.user("nearly"), home.root.key_id()
     made = home.root.ok(
-        "CreateGrant", KeyId=key, GranteePrincipal=user.name, Operations=["Encrypt"],
+        "CreateGrant",
+        KeyId=key,
+        GranteePrincipal=user.name,
+        Operations=["Encrypt"],
         Constraints={"EncryptionContextSubset": {"Team": "Red"}},
     )
     answer = user.call("Encrypt", USE, KeyId=key, EncryptionContext={"Team": "Green"})
@@ -153,7 +172,9 @@ def test_allowed_requests(place, home):
 
 def test_allowed_by_a_grant(place, home):
     user, key = home.user("granted"), home.root.key_id()
-    made = home.root.ok("CreateGrant", KeyId=key, GranteePrincipal=user.name, Operations=["Encrypt"])
+    made = home.root.ok(
+        "CreateGrant", KeyId=key, GranteePrincipal=user.name, Operations=["Encrypt"]
+    )
     answer = user.call("Encrypt", USE, KeyId=key)
     shown = explain(place, answer.request_id, "--json")
     (decision,) = json.loads(shown)["decisions"]
@@ -166,11 +187,18 @@ def test_a_stranger_learns_nothing(place, home, away):
     """The sealed explanation of another account's key says nothing of its policy."""
     stranger = away.user("curious", may("kms:*"))
     secret = "Do not tell strangers"
-    key = home.root.key(Policy=policy(
-        allow(home.root.name), deny("*", "kms:Sign", Sid=secret),
-        allow(away.id, "kms:Encrypt", Sid=secret + " 2",
-              Condition={"StringEquals": {"kms:EncryptionContext:password": "hunter2"}}),
-    ))
+    key = home.root.key(
+        Policy=policy(
+            allow(home.root.name),
+            deny("*", "kms:Sign", Sid=secret),
+            allow(
+                away.id,
+                "kms:Encrypt",
+                Sid=secret + " 2",
+                Condition={"StringEquals": {"kms:EncryptionContext:password": "hunter2"}},
+            ),
+        )
+    )
     arns = (key["Arn"], home.root.arn(NO_SUCH_ID))
     answers = [stranger.call("Encrypt", USE, KeyId=arn) for arn in arns]
     for answer in answers:
@@ -181,8 +209,10 @@ def test_a_stranger_learns_nothing(place, home, away):
             assert secret not in told and "hunter2" not in told
     assert (HEADER in answers[0].headers) == (HEADER in answers[1].headers)
     if HEADER in answers[0].headers:
-        told = [json.dumps(opened(away, one)).replace(arn, "ARN")
-                for one, arn in zip(answers, arns, strict=True)]
+        told = [
+            json.dumps(opened(away, one)).replace(arn, "ARN")
+            for one, arn in zip(answers, arns, strict=True)
+        ]
         assert told[0] == told[1]
 
 
@@ -193,13 +223,17 @@ def test_who_may_open_it(home, away):
     out = reader.client("sts").decode_authorization_message(EncodedMessage=message)
     assert json.loads(out["DecodedMessage"])["allowed"] is False
     for who, text in [
-        (user, message), (away.root, message), (reader, message[:-4]), (reader, "x" * 40),
+        (user, message),
+        (away.root, message),
+        (reader, message[:-4]),
+        (reader, "x" * 40),
         (reader, message[:60] + ("A" if message[60] != "A" else "B") + message[61:]),
     ]:
         with pytest.raises(ClientError) as refused:
             who.client("sts").decode_authorization_message(EncodedMessage=text)
         assert refused.value.response["Error"]["Code"] in {
-            "AccessDenied", "InvalidAuthorizationMessageException"
+            "AccessDenied",
+            "InvalidAuthorizationMessageException",
         }
     # It is sealed: no policy shows in it.
     assert "Encrypt" not in message and "kms" not in message
@@ -207,23 +241,50 @@ def test_who_may_open_it(home, away):
 
 def test_simulate_agrees(place, home):
     """`keystead simulate` and the real request, for the same user."""
-    user, key = home.user("simulated", may("kms:Encrypt", Condition={
-        "StringEquals": {"kms:EncryptionContext:Team": "Blue"}})), home.root.key()
-    environment = {"AWS_ACCESS_KEY_ID": home.id, "AWS_SECRET_ACCESS_KEY": "test",
-                   "AWS_REGION": "us-east-1"}
+    user, key = (
+        home.user(
+            "simulated",
+            may("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:Team": "Blue"}}),
+        ),
+        home.root.key(),
+    )
+    environment = {
+        "AWS_ACCESS_KEY_ID": home.id,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
     file = place.data_dir.parent / "key-policy.json"
     file.write_text(home.root.ok("GetKeyPolicy", KeyId=key["KeyId"])["Policy"])
     for team in ("Blue", "Red"):
         for action in ("Encrypt", "Decrypt"):
             ran = subprocess.run(
-                [binary(), "simulate", "--endpoint", place.endpoint, "--principal", user.name,
-                 "--action", f"kms:{action}", "--resource", key["Arn"], "--resource-policy",
-                 str(file), "--context", f"kms:EncryptionContext:Team={team}", "--json"],
-                capture_output=True, text=True, timeout=20, check=False, env=environment,
+                [
+                    binary(),
+                    "simulate",
+                    "--endpoint",
+                    place.endpoint,
+                    "--principal",
+                    user.name,
+                    "--action",
+                    f"kms:{action}",
+                    "--resource",
+                    key["Arn"],
+                    "--resource-policy",
+                    str(file),
+                    "--context",
+                    f"kms:EncryptionContext:Team={team}",
+                    "--json",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+                env=environment,
             )
             allowed = team == "Blue" and action == "Encrypt"
             assert ('"allowed"' in ran.stdout) is allowed, (ran.stdout, ran.stderr)
             if action == "Encrypt":
-                real = user.can("Encrypt", {**USE, "EncryptionContext": {"Team": team}},
-                                KeyId=key["KeyId"])
+                real = user.can(
+                    "Encrypt", {**USE, "EncryptionContext": {"Team": team}}, KeyId=key["KeyId"]
+                )
                 assert real is allowed

@@ -30,8 +30,9 @@ def away(server):
 
 def grants(account, key, grantee, *operations, **more):
     """A new grant; its id and token."""
-    return account.root.ok("CreateGrant", more, KeyId=key, GranteePrincipal=grantee,
-                           Operations=list(operations))
+    return account.root.ok(
+        "CreateGrant", more, KeyId=key, GranteePrincipal=grantee, Operations=list(operations)
+    )
 
 
 def subset(**pairs):
@@ -51,7 +52,8 @@ def calls(account, key, kind, user):
     blob = lambda: root.encrypt(key_id, b"x")  # noqa: E731
     if kind == "AES":
         return {
-            "Encrypt": USE, "Decrypt": {"CiphertextBlob": blob()},
+            "Encrypt": USE,
+            "Decrypt": {"CiphertextBlob": blob()},
             "GenerateDataKey": {"KeySpec": "AES_256"},
             "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
             "GenerateDataKeyPair": {"KeyPairSpec": "ECC_NIST_P256"},
@@ -61,8 +63,12 @@ def calls(account, key, kind, user):
         }
     if kind == "RSA":
         oaep = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
-        return {"Encrypt": {**USE, **oaep}, "GetPublicKey": {}, "DescribeKey": {},
-                "Decrypt": {"CiphertextBlob": root.encrypt(key_id, b"x", **oaep), **oaep}}
+        return {
+            "Encrypt": {**USE, **oaep},
+            "GetPublicKey": {},
+            "DescribeKey": {},
+            "Decrypt": {"CiphertextBlob": root.encrypt(key_id, b"x", **oaep), **oaep},
+        }
     if kind == "SIGN":
         signature = unb64(root.ok("Sign", RAW, KeyId=key_id)["Signature"])
         return {"Sign": RAW, "Verify": {**RAW, "Signature": signature}, "GetPublicKey": {}}
@@ -99,12 +105,18 @@ def test_each_operation(home, kind):
 
 def test_what_a_grant_never_gives(home):
     user, key = home.user("never"), home.root.key_id()
-    made = grants(home, key, user.name, "Encrypt", "Decrypt", "CreateGrant", "DescribeKey",
-                  "RetireGrant")
+    made = grants(
+        home, key, user.name, "Encrypt", "Decrypt", "CreateGrant", "DescribeKey", "RetireGrant"
+    )
     for operation, members in [
-        ("ListGrants", {}), ("GetKeyPolicy", {}), ("DisableKey", {}), ("ListResourceTags", {}),
-        ("PutKeyPolicy", {"Policy": policy(allow(user.name))}), ("ScheduleKeyDeletion", {}),
-        ("RevokeGrant", {"GrantId": made["GrantId"]}), ("EnableKeyRotation", {}),
+        ("ListGrants", {}),
+        ("GetKeyPolicy", {}),
+        ("DisableKey", {}),
+        ("ListResourceTags", {}),
+        ("PutKeyPolicy", {"Policy": policy(allow(user.name))}),
+        ("ScheduleKeyDeletion", {}),
+        ("RevokeGrant", {"GrantId": made["GrantId"]}),
+        ("EnableKeyRotation", {}),
     ]:
         assert not user.can(operation, members, KeyId=key), operation
     assert home.root.ok("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
@@ -113,8 +125,11 @@ def test_what_a_grant_never_gives(home):
 def test_reencrypt_needs_a_grant_on_both_keys(home):
     user, one, two = home.user("mover"), home.root.key(), home.root.key()
     blob = home.root.encrypt(one["KeyId"], b"x", EncryptionContext=BLUE)
-    members = {"CiphertextBlob": blob, "SourceEncryptionContext": BLUE,
-               "DestinationKeyId": two["KeyId"]}
+    members = {
+        "CiphertextBlob": blob,
+        "SourceEncryptionContext": BLUE,
+        "DestinationKeyId": two["KeyId"],
+    }
     made = grants(home, one["KeyId"], user.name, "ReEncryptFrom")
     assert user.answer("ReEncrypt", members) == texts.denied(
         user.name, "ReEncryptTo", two["Arn"], IDENTITY.format("ReEncryptTo")
@@ -137,15 +152,30 @@ def test_reencrypt_needs_a_grant_on_both_keys(home):
 CONTEXTS = [BLUE, MORE, {"Team": "blue"}, {"Team": "Red", "tier": "1"}, {"tier": "1"}, None]
 
 
-@pytest.mark.parametrize("constraint, good", [
-    (subset(**BLUE), [BLUE, MORE]), (exactly(**BLUE), [BLUE]), (exactly(**MORE), [MORE]),
-    (subset(**MORE), [MORE]), ({**subset(tier="1"), **exactly(**MORE)}, [MORE]),
-    ({**subset(**BLUE), **exactly(tier="1")}, []),
-], ids=str)
+@pytest.mark.parametrize(
+    "constraint, good",
+    [
+        (subset(**BLUE), [BLUE, MORE]),
+        (exactly(**BLUE), [BLUE]),
+        (exactly(**MORE), [MORE]),
+        (subset(**MORE), [MORE]),
+        ({**subset(tier="1"), **exactly(**MORE)}, [MORE]),
+        ({**subset(**BLUE), **exactly(tier="1")}, []),
+    ],
+    ids=str,
+)
 def test_constraints(home, constraint, good):
     user, key = home.user("constrained"), home.root.key_id()
-    grants(home, key, user.name, "Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey",
-           Constraints=constraint)
+    grants(
+        home,
+        key,
+        user.name,
+        "Encrypt",
+        "Decrypt",
+        "GenerateDataKey",
+        "DescribeKey",
+        Constraints=constraint,
+    )
     for context in CONTEXTS:
         more = {"EncryptionContext": context} if context else {}
         works = context in good
@@ -179,12 +209,24 @@ def test_grantees(home, away):
     day, night = home.session("q/gr", "day"), home.session("q/gr", "night")
     maker = home.user("g-maker", may("sts:GetFederationToken"))
     guest = home.federated(maker, "guest", Policy=document(may("kms:*")))
-    callers = {"one": one, "two": two, "far": far, "day": day, "night": night, "guest": guest,
-               "root": home.root, "far root": away.root}
+    callers = {
+        "one": one,
+        "two": two,
+        "far": far,
+        "day": day,
+        "night": night,
+        "guest": guest,
+        "root": home.root,
+        "far root": away.root,
+    }
     lean = policy(allow(home.root.name, ["kms:PutKeyPolicy", "kms:CreateGrant"]))
     for grantee, who in [
-        (one.name, {"one"}), (far.name, {"far"}), (home.arn("role/q/gr"), {"day", "night"}),
-        (day.name, {"day"}), (guest.name, {"guest"}), (home.root.name, {"root"}),
+        (one.name, {"one"}),
+        (far.name, {"far"}),
+        (home.arn("role/q/gr"), {"day", "night"}),
+        (day.name, {"day"}),
+        (guest.name, {"guest"}),
+        (home.root.name, {"root"}),
         (away.root.name, {"far root"}),
     ]:
         key = home.root.key(Policy=lean)
@@ -203,8 +245,13 @@ def test_principals_of_grants_must_exist(home):
     key = home.root.key_id()
     user = home.user("exists")
     for member in ("GranteePrincipal", "RetiringPrincipal"):
-        for arn in (home.arn("user/none"), home.arn("role/none"), home.arn("group/g"),
-                    "arn:aws:iam::999999999999:user/x", "s3.amazonaws.com"):
+        for arn in (
+            home.arn("user/none"),
+            home.arn("role/none"),
+            home.arn("group/g"),
+            "arn:aws:iam::999999999999:user/x",
+            "s3.amazonaws.com",
+        ):
             members = {"GranteePrincipal": user.name, "Operations": ["Encrypt"], member: arn}
             answer = home.root.call("CreateGrant", members, KeyId=key)
             assert answer.code == "InvalidArnException", (arn, answer.raw)
@@ -240,10 +287,16 @@ def test_a_namesake_gets_nothing(home, kind):
 
 def test_denies_beat_grants(home):
     user = home.user("denied")
-    key = home.root.key(Policy=policy(
-        allow(home.root.name), deny("*", "kms:Decrypt", Condition={
-            "StringEquals": {"aws:PrincipalArn": home.arn("user/denied")}})
-    ))
+    key = home.root.key(
+        Policy=policy(
+            allow(home.root.name),
+            deny(
+                "*",
+                "kms:Decrypt",
+                Condition={"StringEquals": {"aws:PrincipalArn": home.arn("user/denied")}},
+            ),
+        )
+    )
     grants(home, key["KeyId"], user.name, "Encrypt", "Decrypt")
     blob = unb64(user.ok("Encrypt", USE, KeyId=key["KeyId"])["CiphertextBlob"])
     assert user.answer("Decrypt", CiphertextBlob=blob, KeyId=key["KeyId"]) == texts.denied(
@@ -286,15 +339,20 @@ def test_children_are_at_most_their_parent(home):
 
     def gives(operations, constraints):
         more = {"Constraints": constraints} if constraints else {}
-        return parent.can("CreateGrant", more, KeyId=key, GranteePrincipal=child.name,
-                          Operations=operations)
+        return parent.can(
+            "CreateGrant", more, KeyId=key, GranteePrincipal=child.name, Operations=operations
+        )
 
     for operations, constraints, works in [
-        (["Encrypt"], subset(**BLUE), True), (["Encrypt", "Decrypt"], subset(**MORE), True),
-        (["Encrypt"], exactly(**BLUE), True), (["Decrypt"], exactly(**MORE), True),
+        (["Encrypt"], subset(**BLUE), True),
+        (["Encrypt", "Decrypt"], subset(**MORE), True),
+        (["Encrypt"], exactly(**BLUE), True),
+        (["Decrypt"], exactly(**MORE), True),
         (["Encrypt", "CreateGrant"], subset(**BLUE), True),
-        (["Encrypt"], None, False), (["Encrypt"], subset(tier="1"), False),
-        (["Encrypt"], subset(Team="Red"), False), (["Encrypt"], exactly(tier="1"), False),
+        (["Encrypt"], None, False),
+        (["Encrypt"], subset(tier="1"), False),
+        (["Encrypt"], subset(Team="Red"), False),
+        (["Encrypt"], exactly(tier="1"), False),
         (["Encrypt"], subset(Team="blue"), False),
         (["GenerateDataKey"], subset(**BLUE), False),
         (["Encrypt", "DescribeKey"], subset(**BLUE), False),
@@ -306,11 +364,16 @@ def test_children_are_at_most_their_parent(home):
     # A parent with Equals: its children have the same pairs, or more strictly nothing else.
     other = home.root.key_id()
     grants(home, other, parent.name, "Encrypt", "CreateGrant", Constraints=exactly(**BLUE))
-    for constraints, works in [(exactly(**BLUE), True), (subset(**BLUE), False),
-                               (exactly(**MORE), False), (None, False)]:
+    for constraints, works in [
+        (exactly(**BLUE), True),
+        (subset(**BLUE), False),
+        (exactly(**MORE), False),
+        (None, False),
+    ]:
         more = {"Constraints": constraints} if constraints else {}
-        got = parent.can("CreateGrant", more, KeyId=other, GranteePrincipal=child.name,
-                         Operations=["Encrypt"])
+        got = parent.can(
+            "CreateGrant", more, KeyId=other, GranteePrincipal=child.name, Operations=["Encrypt"]
+        )
         assert got is works, constraints
 
 
@@ -322,8 +385,9 @@ def test_children_outlive_nothing_they_need(home):
     home.root.ok("RevokeGrant", KeyId=key, GrantId=made["GrantId"])
     assert not parent.can("Encrypt", USE, KeyId=key)
     assert child.can("Encrypt", USE, KeyId=key)
-    assert not parent.can("CreateGrant", KeyId=key, GranteePrincipal=child.name,
-                          Operations=["Encrypt"])
+    assert not parent.can(
+        "CreateGrant", KeyId=key, GranteePrincipal=child.name, Operations=["Encrypt"]
+    )
 
 
 # Retiring
@@ -349,7 +413,9 @@ def test_who_may_retire(home, away):
     for who in (plain, grantee, away.root):
         assert not retires(who, made(RetiringPrincipal=retiring.name)), who.name
     # By token, with nothing else said.
-    assert retiring.can("RetireGrant", GrantToken=made(RetiringPrincipal=retiring.name)["GrantToken"])
+    assert retiring.can(
+        "RetireGrant", GrantToken=made(RetiringPrincipal=retiring.name)["GrantToken"]
+    )
     assert not plain.can("RetireGrant", GrantToken=made()["GrantToken"])
     # An account as the retiring principal delegates.
     grant = made(RetiringPrincipal=away.root.name)
@@ -389,8 +455,9 @@ def test_the_issuing_account_retires(home, away):
     key = home.root.key(Policy=text)["Arn"]
 
     def made():
-        return maker.ok("CreateGrant", KeyId=key, GranteePrincipal=maker.name,
-                        Operations=["Encrypt"])["GrantId"]
+        return maker.ok(
+            "CreateGrant", KeyId=key, GranteePrincipal=maker.name, Operations=["Encrypt"]
+        )["GrantId"]
 
     for who in (maker, away.root):
         grant = made()
@@ -422,7 +489,8 @@ def test_tokens(home):
     assert user.call("Encrypt", {**USE, **bent}, KeyId=key).code == "InvalidGrantTokenException"
     home.root.ok("RevokeGrant", KeyId=key, GrantId=made["GrantId"])
     assert user.call("Encrypt", {**USE, **token}, KeyId=key).code in {
-        "AccessDeniedException", "InvalidGrantTokenException"
+        "AccessDeniedException",
+        "InvalidGrantTokenException",
     }
 
 

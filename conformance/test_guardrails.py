@@ -27,14 +27,34 @@ def tree(tmp_path_factory):
     boss, plain, neighbour, strict, alone, outside = (fresh_account() for _ in range(6))
     for name, statements in {
         "no-disable": [must_not("kms:DisableKey")],
-        "only-use": [may(["kms:Encrypt", "kms:DescribeKey", "kms:CreateKey", "kms:PutKeyPolicy",
-                          "kms:TagResource", "kms:CreateGrant", "kms:DisableKey", "iam:*", "sts:*"])],
+        "only-use": [
+            may(
+                [
+                    "kms:Encrypt",
+                    "kms:DescribeKey",
+                    "kms:CreateKey",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                    "kms:CreateGrant",
+                    "kms:DisableKey",
+                    "iam:*",
+                    "sts:*",
+                ]
+            )
+        ],
         "no-list": [must_not("kms:List*")],
-        "perimeter": [{
-            "Effect": "Deny", "Principal": "*", "Action": "kms:Encrypt", "Resource": "*",
-            "Condition": {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"},
-                          "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
-        }],
+        "perimeter": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "kms:Encrypt",
+                "Resource": "*",
+                "Condition": {
+                    "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"},
+                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+                },
+            }
+        ],
     }.items():
         (folder / f"{name}.json").write_text(document(*statements))
     file = folder / "organization.toml"
@@ -58,8 +78,14 @@ service_control = {at("only-use")}
 accounts = ["{strict}"]
 """)
     server = DevServer(folder / "data", "--organization", file).start()
-    ids = {"boss": boss, "plain": plain, "neighbour": neighbour, "strict": strict,
-           "alone": alone, "outside": outside}
+    ids = {
+        "boss": boss,
+        "plain": plain,
+        "neighbour": neighbour,
+        "strict": strict,
+        "alone": alone,
+        "outside": outside,
+    }
     yield {name: Account(server, one) for name, one in ids.items()}
     server.stop()
 
@@ -75,9 +101,14 @@ def test_a_deny_at_the_root_reaches_every_member(tree):
         key = account.root.key()
         for who in (user, account.root):
             answer = who.answer("DisableKey", KeyId=key["KeyId"])
-            assert answer.startswith(refusal(
-                who, "DisableKey", key["Arn"], "with an explicit deny in a service control policy"
-            ))
+            assert answer.startswith(
+                refusal(
+                    who,
+                    "DisableKey",
+                    key["Arn"],
+                    "with an explicit deny in a service control policy",
+                )
+            )
         assert user.can("Encrypt", USE, KeyId=key["KeyId"])
     # But neither the management account nor strangers.
     for name in ("boss", "outside"):
@@ -97,14 +128,17 @@ def test_what_no_level_allows(tree):
     # A grant and a key policy that names the user do not go round it.
     text = policy(allow(strict.root.name), allow([user.name, "*"]))
     named = strict.root.key(Policy=text)
-    strict.root.ok("CreateGrant", KeyId=named["KeyId"], GranteePrincipal=user.name,
-                   Operations=["Decrypt"])
+    strict.root.ok(
+        "CreateGrant", KeyId=named["KeyId"], GranteePrincipal=user.name, Operations=["Decrypt"]
+    )
     blob = strict.root.encrypt(named["KeyId"], b"x")
     assert not user.can("Decrypt", CiphertextBlob=blob, KeyId=named["KeyId"])
     # SCPs give nothing.
     poor = strict.user("poor")
     assert poor.answer("DescribeKey", KeyId=key["KeyId"]) == refusal(
-        poor, "DescribeKey", key["Arn"],
+        poor,
+        "DescribeKey",
+        key["Arn"],
         "because no identity-based policy allows the kms:DescribeKey action",
     )
 
@@ -134,8 +168,12 @@ def test_scps_follow_the_caller_rcps_the_key(tree):
     for who in (neighbour, plain.root, tree["boss"].user("b", may("*"))):
         assert who.can("Encrypt", USE, KeyId=shared["Arn"])
     # Through a grant as well.
-    plain.root.ok("CreateGrant", KeyId=shared["KeyId"], GranteePrincipal=stranger.name,
-                  Operations=["Encrypt", "GenerateDataKeyWithoutPlaintext"])
+    plain.root.ok(
+        "CreateGrant",
+        KeyId=shared["KeyId"],
+        GranteePrincipal=stranger.name,
+        Operations=["Encrypt", "GenerateDataKeyWithoutPlaintext"],
+    )
     assert not stranger.can("Encrypt", USE, KeyId=shared["Arn"])
     assert stranger.can("GenerateDataKeyWithoutPlaintext", KeyId=shared["Arn"], KeySpec="AES_256")
     # The management account's keys are not under resource control.
@@ -147,19 +185,26 @@ def test_scps_follow_the_caller_rcps_the_key(tree):
 def test_organization_keys(tree):
     """aws:PrincipalOrgID, aws:PrincipalOrgPaths, aws:ResourceOrgID, aws:ResourceOrgPaths."""
     plain, strict, outside = tree["plain"], tree["strict"], tree["outside"]
-    people = {"plain": plain.user("org", may("*")), "strict": strict.user("org", may("*")),
-              "outside": outside.user("org", may("*"))}
+    people = {
+        "plain": plain.user("org", may("*")),
+        "strict": strict.user("org", may("*")),
+        "outside": outside.user("org", may("*")),
+    }
     strict_path = "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"
     for condition, who in [
         ({"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}, {"plain", "strict"}),
         ({"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}, {"outside"}),
         ({"Null": {"aws:PrincipalOrgID": "true"}}, {"outside"}),
         ({"ForAnyValue:StringEquals": {"aws:PrincipalOrgPaths": strict_path}}, {"strict"}),
-        ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/*"}},
-         {"plain", "strict"}),
+        (
+            {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/*"}},
+            {"plain", "strict"},
+        ),
     ]:
-        text = policy(allow(outside.root.name, ["kms:PutKeyPolicy"]),
-                      allow("*", "kms:DescribeKey", Condition=condition))
+        text = policy(
+            allow(outside.root.name, ["kms:PutKeyPolicy"]),
+            allow("*", "kms:DescribeKey", Condition=condition),
+        )
         key = outside.root.key(Policy=text)
         got = {name for name, one in people.items() if one.can("DescribeKey", KeyId=key["Arn"])}
         assert got == who, condition
@@ -174,5 +219,6 @@ def test_organization_keys(tree):
             owner = tree[name]
             key = owner.root.key(Policy=policy(allow(owner.root.name), allow(plain.id)))
             assert people["plain"].can("DescribeKey", KeyId=key["Arn"]) is (name in where), (
-                condition, name
+                condition,
+                name,
             )

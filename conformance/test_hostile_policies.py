@@ -48,8 +48,11 @@ def test_patterns_of_conditions_take_linear_time(home, user, pattern):
 def test_many_values_and_many_pairs(home, user):
     """A set operator over many values and many context keys."""
     values = [f"key-{number}" for number in range(1500)]
-    statement = deny("*", "kms:Encrypt", Condition={
-        "ForAllValues:StringNotLike": {"kms:EncryptionContextKeys": values}})
+    statement = deny(
+        "*",
+        "kms:Encrypt",
+        Condition={"ForAllValues:StringNotLike": {"kms:EncryptionContextKeys": values}},
+    )
     key = home.root.key_id(Policy=policy(allow(home.root.name), statement))
     user.gives(may("kms:Encrypt"))
     context = {f"key-{number}": "1" for number in range(200)}
@@ -70,23 +73,44 @@ def test_a_deny_at_the_end_of_a_long_policy(home, user):
 
 def test_variables_are_not_expanded_twice(home, user):
     name, key = user.name.rpartition("/")[2], home.root.key_id()
-    user.gives(may("kms:Encrypt", Condition={
-        "StringEquals": {"kms:EncryptionContext:v": "${aws:UserAgent}"}}))
+    user.gives(
+        may(
+            "kms:Encrypt",
+            Condition={"StringEquals": {"kms:EncryptionContext:v": "${aws:UserAgent}"}},
+        )
+    )
     sly = user.again(extra=[("User-Agent", "${aws:username}")])
     assert not sly.can("Encrypt", USE, KeyId=key, EncryptionContext={"v": name})
     assert sly.can("Encrypt", USE, KeyId=key, EncryptionContext={"v": "${aws:username}"})
 
 
-@pytest.mark.parametrize("value", [
-    "${", "${}", "${aws:username", "${ aws:username }", "$aws:username}", "${aws:username}}",
-    "${${aws:username}}", "${aws:username,}", "${aws:username, 'x}", "${no-such}", "${aws:}",
-    "${" + "a" * 3000 + "}", "${aws:PrincipalTag/}", "${aws:SourceIp}${", "${kms:EncryptionContext:}",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "${",
+        "${}",
+        "${aws:username",
+        "${ aws:username }",
+        "$aws:username}",
+        "${aws:username}}",
+        "${${aws:username}}",
+        "${aws:username,}",
+        "${aws:username, 'x}",
+        "${no-such}",
+        "${aws:}",
+        "${" + "a" * 3000 + "}",
+        "${aws:PrincipalTag/}",
+        "${aws:SourceIp}${",
+        "${kms:EncryptionContext:}",
+    ],
+)
 def test_odd_variables(home, user, value):
     """They are refused, or match nothing but perhaps their own letters; never everything."""
     name = user.name.rpartition("/")[2]
-    key, statement = home.root.key_id(), may("kms:Encrypt", Condition={
-        "StringEquals": {"kms:EncryptionContext:v": value}})
+    key, statement = (
+        home.root.key_id(),
+        may("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:v": value}}),
+    )
     try:
         user.gives(statement)
     except home.iam.exceptions.MalformedPolicyDocumentException:
@@ -103,12 +127,12 @@ def texts_with(home, user):
     good = json.dumps(deny(user.name, "kms:Encrypt"))
     whole = policy(allow(home.root.name), deny(user.name, "kms:Encrypt"))
     return {
-        "a condition key twice": policy(allow(home.root.name), deny(
-            user.name, "kms:Encrypt", Condition={"Bool": {"K": "true"}})).replace(
-                '"K": "true"', '"aws:SecureTransport": "false", "aws:SecureTransport": "true"'),
-        "a condition operator twice": policy(allow(home.root.name), deny(
-            user.name, "kms:Encrypt", Condition={"Bool": {}})).replace(
-                '"Bool": {}', '"Bool": {"aws:SecureTransport": "false"}, "Bool": {}'),
+        "a condition key twice": policy(
+            allow(home.root.name), deny(user.name, "kms:Encrypt", Condition={"Bool": {"K": "true"}})
+        ).replace('"K": "true"', '"aws:SecureTransport": "false", "aws:SecureTransport": "true"'),
+        "a condition operator twice": policy(
+            allow(home.root.name), deny(user.name, "kms:Encrypt", Condition={"Bool": {}})
+        ).replace('"Bool": {}', '"Bool": {"aws:SecureTransport": "false"}, "Bool": {}'),
         "an effect in another case": whole.replace('"Effect": "Deny"', '"effect": "Deny"'),
         "an escaped element": whole.replace(good, good.replace('"Effect"', '"\\u0045ffect"')),
         "a comment": whole.replace("{", "/* */ {", 1),
@@ -116,10 +140,17 @@ def texts_with(home, user):
     }
 
 
-@pytest.mark.parametrize("name", [
-    "a condition key twice", "a condition operator twice", "an effect in another case",
-    "a comment", "a byte order mark", "an escaped element",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a condition key twice",
+        "a condition operator twice",
+        "an effect in another case",
+        "a comment",
+        "a byte order mark",
+        "an escaped element",
+    ],
+)
 def test_documents_with_two_readings(home, user, name):
     """Refused, or the Deny counts: never taken and without effect."""
     key = home.root.key_id()
@@ -136,8 +167,12 @@ def test_documents_with_two_readings(home, user, name):
 def test_odd_numbers(home, user, operator, value):
     """As a value of the request they are no numbers: an Allow under them never opens."""
     key = home.root.key_id()
-    user.gives(may("kms:Encrypt", Condition={
-        operator.replace("NotEquals", "Equals"): {"kms:EncryptionContext:n": "5"}}))
+    user.gives(
+        may(
+            "kms:Encrypt",
+            Condition={operator.replace("NotEquals", "Equals"): {"kms:EncryptionContext:n": "5"}},
+        )
+    )
     for sent in ("NaN", "0x5", " 5", "5 ", "٥", "5e", "", "--5"):
         assert not user.can("Encrypt", {**USE, "EncryptionContext": {"n": sent}}, KeyId=key), sent
     # In a policy they are refused, or the condition is never met.
@@ -150,8 +185,20 @@ def test_odd_numbers(home, user, operator, value):
             assert not user.can("Encrypt", {**USE, "EncryptionContext": {"n": sent}}, KeyId=key)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.0/33", "10.0.0/8", "010.0.0.1", "::ffff:10.0.0.1/200",
-                                     "10.0.0.1/-1", "localhost", "", "0x7f.0.0.1", "127.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.0/33",
+        "10.0.0/8",
+        "010.0.0.1",
+        "::ffff:10.0.0.1/200",
+        "10.0.0.1/-1",
+        "localhost",
+        "",
+        "0x7f.0.0.1",
+        "127.1",
+    ],
+)
 def test_odd_addresses(home, user, address):
     """`127.1` and `010.0.0.1` are addresses to some readers. None of these may match."""
     key = home.root.key_id()
@@ -175,19 +222,25 @@ def test_names_that_only_look_alike(home, user):
     """Condition keys fold ASCII letters only; principals and tags are exact."""
     key = home.root.key_id()
     kelvin = "\u212a"
-    user.gives(may("kms:*"), must_not("kms:Encrypt", Condition={
-        "StringEquals": {"kms:EncryptionContext:key": "v"}}))
+    user.gives(
+        may("kms:*"),
+        must_not("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:key": "v"}}),
+    )
     assert not user.can("Encrypt", {**USE, "EncryptionContext": {"KEY": "v"}}, KeyId=key)
     assert user.can("Encrypt", {**USE, "EncryptionContext": {kelvin + "ey": "v"}}, KeyId=key)
 
 
 def test_contexts_whose_keys_differ_in_case_only(home, user):
-    """Two pairs that one condition key names: a Deny on either value holds, an Allow is not fooled."""
+    """Two pairs that one condition key names: a Deny on either value holds."""
     key = home.root.key_id()
     both = {"EncryptionContext": {"team": "Red", "Team": "Blue"}}
     for value in ("Red", "Blue"):
-        user.gives(may("kms:*"), must_not("kms:Encrypt", Condition={
-            "StringEquals": {"kms:EncryptionContext:Team": value}}))
+        user.gives(
+            may("kms:*"),
+            must_not(
+                "kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:Team": value}}
+            ),
+        )
         answer = user.call("Encrypt", {**USE, **both}, KeyId=key)
         assert answer.code in {"AccessDeniedException", "ValidationException"}, (value, answer.raw)
 
@@ -216,7 +269,8 @@ def test_changes_while_others_ask(home):
     # Never both keys at once.
     forms = [document(may("kms:ReEncrypt*", arn)) for arn in arns]
     put = lambda text: home.iam.put_user_policy(  # noqa: E731
-        UserName=name, PolicyName="own", PolicyDocument=text)
+        UserName=name, PolicyName="own", PolicyDocument=text
+    )
     put(forms[0])
     threads = [threading.Thread(target=ask, args=(user.again(),)) for _ in range(4)]
     for thread in threads:

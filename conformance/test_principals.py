@@ -42,15 +42,27 @@ def test_principals_must_exist(home, away):
     there = away.user("person-there")
     session = "assumed-role/real/any"
     for principal in [
-        home.arn("role/r/real"), home.arn("user/person"), there.name, home.arn(session, "sts"),
-        home.arn("federated-user/anyone", "sts"), "999999999999", "*",
-        {"Service": "s3.amazonaws.com"}, {"Service": ["logs.us-east-1.amazonaws.com"]},
+        home.arn("role/r/real"),
+        home.arn("user/person"),
+        there.name,
+        home.arn(session, "sts"),
+        home.arn("federated-user/anyone", "sts"),
+        "999999999999",
+        "*",
+        {"Service": "s3.amazonaws.com"},
+        {"Service": ["logs.us-east-1.amazonaws.com"]},
     ]:
         assert put(home, key, allow(principal)).status == 200, principal
     for principal in [
-        home.arn("role/real"), home.arn("role/none"), home.arn("user/none"), away.arn("user/none"),
-        home.arn("user/r/person"), home.arn("group/team"), home.arn("user/*"),
-        [home.arn("user/person"), home.arn("user/none")], "AIDAAAAAAAAAAAAAAAAAA",
+        home.arn("role/real"),
+        home.arn("role/none"),
+        home.arn("user/none"),
+        away.arn("user/none"),
+        home.arn("user/r/person"),
+        home.arn("group/team"),
+        home.arn("user/*"),
+        [home.arn("user/person"), home.arn("user/none")],
+        "AIDAAAAAAAAAAAAAAAAAA",
     ]:
         for effect in (allow, deny):
             answer = put(home, key, effect(principal, "kms:Encrypt"))
@@ -63,8 +75,9 @@ def test_principals_must_exist(home, away):
         if member == "NotPrincipal":
             del statement["Principal"]
         assert put(home, key, statement).code == MALFORMED
-    answer = home.root.call("CreateKey", Policy=policy(allow(home.root.name),
-                                                       allow(home.arn("user/none"))))
+    answer = home.root.call(
+        "CreateKey", Policy=policy(allow(home.root.name), allow(home.arn("user/none")))
+    )
     assert (answer.code, answer.message) == (MALFORMED, texts.BAD_PRINCIPAL)
 
 
@@ -89,13 +102,18 @@ def test_a_namesake_is_somebody_else(home, kind):
     assert shown(home, key)[1]["Principal"] == {"AWS": arn}
     deleted()
     answer = first.call("Encrypt", USE, KeyId=key)
-    assert answer.code in {"UnrecognizedClientException", "AccessDeniedException",
-                           "InvalidClientTokenId"}, answer.raw
+    assert answer.code in {
+        "UnrecognizedClientException",
+        "AccessDeniedException",
+        "InvalidClientTokenId",
+    }, answer.raw
     principals = [one["Principal"]["AWS"] for one in shown(home, key)[1:]]
     assert all(re.fullmatch(prefix + "[A-Z2-7]{17}", one) for one in principals), principals
     second = made()
     assert second.answer("Encrypt", USE, KeyId=key) == texts.denied(
-        second.name, "Encrypt", home.root.arn(key),
+        second.name,
+        "Encrypt",
+        home.root.arn(key),
         "because no identity-based policy allows the kms:Encrypt action",
     )
     # Neither does the Deny on the one that is gone reach the namesake.
@@ -126,7 +144,9 @@ def test_a_renamed_user_stays_the_same(home):
     assert user.can("Encrypt", USE, KeyId=key)
     user.arn_of_caller = home.arn("user/new/after")
     assert user.answer("DescribeKey", KeyId=key) == texts.denied(
-        user.name, "DescribeKey", home.root.arn(key),
+        user.name,
+        "DescribeKey",
+        home.root.arn(key),
         "because no identity-based policy allows the kms:DescribeKey action",
     )
     namesake = home.user("before")
@@ -140,18 +160,27 @@ def test_lockout_of_users(home):
     naming = policy(allow(user.name, "kms:PutKeyPolicy"))
     other = policy(allow(home.root.name, ["kms:Encrypt"]))
     denied = policy(allow(home.root.name), deny(user.name, "kms:PutKeyPolicy"))
-    conditional = policy(allow(home.root.name, Condition={
-        "StringEquals": {"kms:PolicyName": "default"}}))
+    conditional = policy(
+        allow(home.root.name, Condition={"StringEquals": {"kms:PolicyName": "default"}})
+    )
     for text, works in [
-        (delegating, True), (naming, True), (other, False), (denied, False), (conditional, True),
-        (policy(allow("*")), True), (policy(deny("*", "kms:*")), False),
+        (delegating, True),
+        (naming, True),
+        (other, False),
+        (denied, False),
+        (conditional, True),
+        (policy(allow("*")), True),
+        (policy(deny("*", "kms:*")), False),
     ]:
         for operation, members in [("PutKeyPolicy", {"KeyId": fresh()}), ("CreateKey", {})]:
             answer = user.call(operation, members, Policy=text)
             if works:
                 assert answer.status == 200, (text, answer.raw)
             else:
-                assert (answer.code, answer.message) == (MALFORMED, texts.LOCKOUT), (text, operation)
+                assert (answer.code, answer.message) == (MALFORMED, texts.LOCKOUT), (
+                    text,
+                    operation,
+                )
         answer = user.call("CreateKey", Policy=text, BypassPolicyLockoutSafetyCheck=True)
         assert answer.status == 200, answer.raw
     # The account's statement helps only users whose own policies let them put the policy.
@@ -184,7 +213,8 @@ def test_dead_credentials(home):
     home.deletes("leaver")
     answer = session.call("DescribeKey", KeyId=key)
     assert answer.status == 400 and answer.code in {
-        "UnrecognizedClientException", "AccessDeniedException"
+        "UnrecognizedClientException",
+        "AccessDeniedException",
     }, answer.raw
 
 
@@ -193,10 +223,14 @@ def test_sessions_end_with_a_policy_on_their_issue(home):
     home.role("revoked", may("kms:*"))
     session, key = home.session("revoked"), home.root.key_id()
     assert session.can("DescribeKey", KeyId=key)
-    revoke = must_not("*", Condition={"DateLessThan": {"aws:TokenIssueTime": "2099-01-01T00:00:00Z"}})
+    revoke = must_not(
+        "*", Condition={"DateLessThan": {"aws:TokenIssueTime": "2099-01-01T00:00:00Z"}}
+    )
     home.role_gives("revoked", revoke, policy="AWSRevokeOlderSessions")
     assert "explicit deny in an identity-based policy" in session.answer("DescribeKey", KeyId=key)
-    early = must_not("*", Condition={"DateLessThan": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}})
+    early = must_not(
+        "*", Condition={"DateLessThan": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}}
+    )
     home.role_gives("revoked", early, policy="AWSRevokeOlderSessions")
     assert session.can("DescribeKey", KeyId=key)
     # A deleted and re-created role does not bring its sessions back.
@@ -206,7 +240,8 @@ def test_sessions_end_with_a_policy_on_their_issue(home):
     home.role("revoked", may("kms:*"))
     answer = session.call("DescribeKey", KeyId=key)
     assert answer.status == 400 and answer.code in {
-        "UnrecognizedClientException", "AccessDeniedException"
+        "UnrecognizedClientException",
+        "AccessDeniedException",
     }, answer.raw
     assert home.session("revoked").can("DescribeKey", KeyId=key)
 
@@ -219,6 +254,7 @@ def test_a_token_belongs_to_its_key(home):
         mixed.token = bent
         answer = mixed.call("DescribeKey", KeyId=key)
         assert answer.status in (400, 403) and answer.code in {
-            "UnrecognizedClientException", "InvalidClientTokenId"
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
         }, (bent, answer.raw)
     assert one.can("DescribeKey", KeyId=key) and two.can("DescribeKey", KeyId=key)
