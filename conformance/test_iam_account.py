@@ -9,7 +9,6 @@ from harness.cli import Cli
 from harness.query import Who, document, may, must_not, refused, trusts
 
 INVALID = "ValidationError"
-BY_NAME = pytest.mark.xfail(strict=True, reason="entities are named by their ARNs")
 
 
 @pytest.fixture
@@ -230,9 +229,9 @@ def test_what_the_resources_of_iam_are(root):
 @pytest.mark.parametrize(
     "operation, members, what",
     [
-        pytest.param("GetUser", {"UserName": "bob"}, "user bob", marks=BY_NAME),
-        pytest.param("GetRole", {"RoleName": "r"}, "role r", marks=BY_NAME),
-        pytest.param("GetGroup", {"GroupName": "g"}, "group g", marks=BY_NAME),
+        ("GetUser", {"UserName": "bob"}, "user bob"),
+        ("GetRole", {"RoleName": "r"}, "role r"),
+        ("GetGroup", {"GroupName": "g"}, "group g"),
         ("CreateUser", {"UserName": "new"}, "arn:aws:iam::ACCOUNT:user/new"),
         (
             "CreateRole",

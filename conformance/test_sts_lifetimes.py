@@ -1,5 +1,7 @@
 """STS: what becomes of a session when that which it hangs on changes or goes."""
 
+import threading
+
 import pytest
 
 from harness.query import Who, document, may, must_not, refused, trusts
@@ -191,3 +193,36 @@ def test_two_tokens(root):
     for second in (session.token, "x"):
         answer = session.form("iam", form, headers=[("X-Amz-Security-Token", second)])
         assert answer.status in (400, 403), answer
+
+
+def test_changes_count_at_once_under_load(root):
+    """While four threads call without end: no stale allow, no stale refusal."""
+    iam = root.iam
+    arn = root.role("r", [trusts(root.arn("root"))])["Arn"]
+    user = root.user("u", may("sts:*"))
+    session = user.assume(arn)
+    stop, faults = threading.Event(), []
+
+    def load():
+        who = root.with_session(session.answer["Credentials"])
+        form = [("Action", "ListUsers"), ("Version", "2010-05-08")]
+        while not stop.is_set():
+            answer = who.form("iam", form)
+            if answer.status not in (200, 403):
+                faults.append(answer)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        text = document(may("iam:ListUsers"))
+        for _ in range(60):
+            iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=text)
+            session.iam.list_users()
+            iam.delete_role_policy(RoleName="r", PolicyName="p")
+            refused(DENIED, session.iam.list_users, status=403)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not faults, faults[:3]
