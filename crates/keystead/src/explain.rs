@@ -170,7 +170,23 @@ fn told_decision(decision: &Value) -> String {
     }
     let grant = text(decision, "/grantFor");
     if !grant.is_empty() {
-        out.push_str(&format!("  a grant allows it, to the caller's {grant}\n"));
+        let id = plain(text(decision, "/grantId"));
+        let to = match grant {
+            "everyone" => "everyone".to_owned(),
+            part => format!("the caller's {}", plain(part)),
+        };
+        out.push_str(&format!("  grant {id} allows it, to {to}\n"));
+    }
+    for grant in list(decision, "/grants") {
+        let id = plain(text(grant, "/grantId"));
+        let outcome = plain(text(grant, "/outcome"));
+        out.push_str(&format!(
+            "  grant {id}: {outcome}{}\n",
+            told_condition(grant)
+        ));
+    }
+    if let Some(more) = decision.pointer("/moreGrants").and_then(Value::as_u64) {
+        out.push_str(&format!("  and {more} grants more, not kept\n"));
     }
     let known = KNOWN_MEMBERS;
     let others = decision.as_object().into_iter().flatten();
@@ -191,6 +207,9 @@ const KNOWN_MEMBERS: &[&str] = &[
     "policies",
     "morePolicies",
     "grantFor",
+    "grantId",
+    "grants",
+    "moreGrants",
 ];
 
 /// The first line: allowed or denied, what, and by what.
@@ -211,7 +230,10 @@ fn outcome(decision: &Value) -> String {
     }
     let by = own.pointer("/allowedBy").or_else(|| own.pointer("/by"));
     match by {
-        Some(Value::String(basis)) => format!("ALLOWED{asked}: {}", plain(basis)),
+        Some(Value::String(basis)) => match text(own, "/grantId") {
+            "" => format!("ALLOWED{asked}: {}", plain(basis)),
+            id => format!("ALLOWED{asked}: {} {}", plain(basis), plain(id)),
+        },
         Some(place) => format!("ALLOWED{asked}: {} says Allow", told_place(place)),
         None => format!("DECIDED{asked}"),
     }
@@ -242,11 +264,17 @@ fn told_statement(statement: &Value) -> String {
     // Naming the account allows its identity policies to decide, and no more.
     let names = match text(statement, "/names") {
         "" => String::new(),
+        "everyone" => ", naming everyone".to_owned(),
         names => format!(", naming the {names}"),
     };
-    let mut told = format!("statement {number}{sid} ({effect}): {outcome}{names}");
-    let Some(condition) = statement.pointer("/condition") else {
-        return told;
+    let condition = told_condition(statement);
+    format!("statement {number}{sid} ({effect}): {outcome}{names}{condition}")
+}
+
+/// What a statement or a grant wants of the request, and what the request has.
+fn told_condition(of: &Value) -> String {
+    let Some(condition) = of.pointer("/condition") else {
+        return String::new();
     };
     let values = |path: &str| match condition.pointer(path) {
         Some(Value::String(text)) => plain(text),
@@ -257,15 +285,13 @@ fn told_statement(statement: &Value) -> String {
         }
         _ => String::new(),
     };
-    let _written = write!(
-        told,
+    format!(
         ": {} {} wants {}; the request has {}",
         plain(text(condition, "/operator")),
         plain(text(condition, "/key")),
         values("/policyValues"),
         values("/requestValues")
-    );
-    told
+    )
 }
 
 /// Control characters do not reach the terminal.
@@ -308,9 +334,13 @@ mod tests {
                  "condition": {"operator": "StringEquals", "key": "aws:PrincipalTag/team",
                                "policyValues": ["red", "blue"], "requestValues": "absent"}},
                 {"statement": 1, "effect": "Deny", "outcome": "other action"},
-                {"statement": 2, "effect": "Allow", "outcome": "applies", "names": "account"}],
+                {"statement": 2, "effect": "Allow", "outcome": "applies", "names": "account"},
+                {"statement": 3, "effect": "Allow", "outcome": "applies", "names": "everyone"}],
                 "more": 3}],
-            "grants": 2,
+            "grants": [{"grantId": "0a1b", "outcome": "constraint not met", "condition": {
+                "operator": "EncryptionContextSubset", "key": "kms:EncryptionContext:Team",
+                "policyValues": ["Red"], "requestValues": ["Green"]}}],
+            "moreGrants": 4, "new": 2,
         }])));
         for part in [
             "By        arn:aws:iam::111122223333:user/a (IAMUser)",
@@ -321,8 +351,11 @@ mod tests {
             "    statement 0 A (Allow): condition not met: StringEquals aws:PrincipalTag/team wants red, blue; the request has absent",
             "    statement 1 (Deny): other action\n",
             "    statement 2 (Allow): applies, naming the account\n",
+            "    statement 3 (Allow): applies, naming everyone\n",
             "and 3 statements more",
-            "  grants: 2",
+            "  grant 0a1b: constraint not met: EncryptionContextSubset kms:EncryptionContext:Team wants Red; the request has Green\n",
+            "  and 4 grants more",
+            "  new: 2",
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
         }
@@ -341,6 +374,15 @@ mod tests {
                 "ALLOWED: statement 0 of the resource-based policy says Allow",
             ),
             (json!({"allowedBy": "grant"}), "ALLOWED: grant"),
+            (
+                json!({"action": "kms:Encrypt", "decision": {"allowed": true, "by": "grant", "grantId": "0a1b"}}),
+                "ALLOWED kms:Encrypt: grant 0a1b",
+            ),
+            (
+                json!({"decision": {"allowed": false, "noAllowIn": "session policy"},
+                       "grantFor": "role", "grantId": "0a1b"}),
+                "  grant 0a1b allows it, to the caller's role",
+            ),
             (
                 json!({"decision": {"allowed": true, "by": "root user"}}),
                 "ALLOWED: root user",
