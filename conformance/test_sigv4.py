@@ -206,7 +206,7 @@ def test_each_part_of_the_scope_counts(bench, signing):
     for before, after in [
         (f"/{signing.date[:8]}/", f"/{yesterday}/"),
         ("/us-east-1/", "/eu-west-1/"),
-        ("/kms/", "/sts/"),
+        ("/kms/", "/s3/"),
         ("/kms/", "/KMS/"),
         ("/aws4_request,", "/aws4_requesT,"),
         ("/aws4_request,", "/aws4_request/x,"),
@@ -218,8 +218,18 @@ def test_each_part_of_the_scope_counts(bench, signing):
 
 
 def test_a_signature_for_another_service(bench):
-    signing = Signing(Credential(fresh_account(), "test"), service="sts")
+    signing = Signing(Credential(fresh_account(), "test"), service="s3")
     refused(bench.send(signing), INVALID, "Credential should be scoped to correct service: 'kms'.")
+
+
+@pytest.mark.parametrize("service", ["iam", "sts"])
+def test_a_signature_for_iam_or_sts_is_none_for_kms(bench, signing, service):
+    """These two live at the same address: such a request is theirs, and no call of KMS to them."""
+    other = Signing(Credential(fresh_account(), "test"), service=service)
+    moved = signing.authorization(bench.headers(signing), BODY).replace("/kms/", f"/{service}/", 1)
+    for answer in (bench.send(other), bench.send(signing, authorization=moved)):
+        assert 400 <= answer.status < 500, answer.raw
+        assert answer.raw.startswith(b"<ErrorResponse") and b"KeyId" not in answer.raw
 
 
 def test_a_signature_for_another_day(bench):
