@@ -264,7 +264,9 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
             _ if service => Ok(basis),
             Named::Principal | Named::Everyone if own => Ok(basis),
             Named::Role if own => callers.limit(basis),
-            // The account's identity policies decide, here or across accounts.
+            // The account's identity policies decide, here or across accounts; here the
+            // resource's policy only leaves it to them.
+            Named::Account if own => callers.allow(),
             _ => callers.allow().map(|_| basis),
         };
         match allowed {

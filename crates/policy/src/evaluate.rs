@@ -12,8 +12,8 @@ use crate::document;
 use crate::error::{PolicyError, PolicyErrorKind};
 use crate::limits::{
     ACTION_BUFFER_BYTES, CONTEXT_QUESTIONS_MAX, CONTROL_POLICY_MAX_CHARS,
-    ENDPOINT_POLICY_MAX_CHARS, IDENTITY_POLICY_MAX_CHARS, KEY_POLICY_MAX_BYTES,
-    TRUST_POLICY_MAX_CHARS,
+    ENDPOINT_POLICY_MAX_CHARS, EXPLAINED_CONDITIONS_MAX, IDENTITY_POLICY_MAX_CHARS,
+    KEY_POLICY_MAX_BYTES, TRUST_POLICY_MAX_CHARS,
 };
 use crate::principal::{Asker, NamedPrincipal, Partition};
 use crate::statement::{Asked, Effect, Statement, StatementOutcome};
@@ -140,7 +140,8 @@ pub struct StatementTrace {
     pub effect: Effect,
     /// Whether it applies, or the first element that does not fit.
     pub outcome: StatementOutcome,
-    /// The condition that does not hold, when that is the outcome.
+    /// The condition that does not hold, when that is the outcome and the explanation has room
+    /// for it.
     pub condition: Option<ConditionTrace>,
 }
 
@@ -246,16 +247,26 @@ impl Policy {
     /// Tells for each statement, in order, whether it applies and if not, why not. Empty in a
     /// partition that does not exist. Allocates: for explanations, not for decisions.
     pub fn explain(&self, request: &Request<'_>) -> Vec<StatementTrace> {
+        self.explain_within(request, &mut { EXPLAINED_CONDITIONS_MAX })
+    }
+
+    /// The same; takes the conditions that it repeats from `conditions_left`.
+    pub(crate) fn explain_within(
+        &self,
+        request: &Request<'_>,
+        conditions_left: &mut usize,
+    ) -> Vec<StatementTrace> {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
         let metered = Metered::new(request.context);
         let Some(asked) = asked(request, &action, &metered) else {
             return Vec::new();
         };
-        let trace = |(index, statement): (usize, &Statement)| {
+        let mut trace = |(index, statement): (usize, &Statement)| {
             let outcome = statement.outcome(&asked);
             let failed = match outcome {
-                StatementOutcome::ConditionNotMet { condition } => {
+                StatementOutcome::ConditionNotMet { condition } if *conditions_left > 0 => {
+                    *conditions_left -= 1;
                     statement.conditions.get(condition)
                 }
                 _ => None,

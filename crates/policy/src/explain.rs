@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::condition::ConditionTrace;
 use crate::decide::{Basis, Case, Decision, Denial, Granted, Kind, NamedPolicy, Place, decide};
 use crate::evaluate::{Named, Policy, Request, StatementTrace};
-use crate::limits::{EXPLAINED_STATEMENTS_MAX, EXPLAINED_VALUE_MAX_CHARS};
+use crate::limits::{
+    EXPLAINED_CONDITIONS_MAX, EXPLAINED_STATEMENTS_MAX, EXPLAINED_VALUE_MAX_CHARS,
+};
 use crate::statement::{Effect, StatementOutcome};
 
 /// A policy that took part in a decision.
@@ -39,12 +41,13 @@ pub struct Explanation {
 /// Decides as [`decide`] does and tells why.
 pub fn explain(case: &Case<'_>, request: &Request<'_>) -> Explanation {
     let mut participants = Vec::new();
+    let mut conditions_left = EXPLAINED_CONDITIONS_MAX;
     let mut add = |kind, name: Option<&Arc<str>>, level, policy: &Policy| {
         participants.push(Participant {
             kind,
             name: name.cloned(),
             level,
-            traces: policy.explain(request),
+            traces: policy.explain_within(request, &mut conditions_left),
         });
     };
     let mut add_all = |kind, level, policies: &[NamedPolicy]| {

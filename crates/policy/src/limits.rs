@@ -49,6 +49,9 @@ pub const VARIABLES_PER_VALUE_MAX: usize = 16;
 pub const EXPLAINED_VALUES_MAX: usize = 8;
 /// Characters of one value that an explanation repeats. Ours.
 pub const EXPLAINED_VALUE_MAX_CHARS: usize = 256;
+/// Conditions that an explanation repeats; of further statements it tells that their condition was
+/// not met. Ours: bounds the memory of a refusal, and is more than its JSON has room for.
+pub const EXPLAINED_CONDITIONS_MAX: usize = 100;
 /// Statements of one policy that an explanation names. Ours.
 pub const EXPLAINED_STATEMENTS_MAX: usize = 100;
 /// Bytes of an untrusted name that an error message repeats. Ours.

@@ -46,12 +46,13 @@ pub(crate) fn number(text: &str) -> Option<Scaled> {
 
 /// Reads a moment: whole or fractional seconds since the Unix epoch, or ISO 8601 as W3C profiles
 /// it: `2026-05`, `2026-05-01`, `2026-05-01T10:20Z`, `2026-05-01T10:20:30.5+02:00`. A time
-/// without zone is UTC. `None` for dates that do not exist. Source: IAM User Guide, "Date
+/// without zone is UTC. `None` for dates that do not exist, and for four digits alone, which a
+/// reader takes for a year and a machine for a moment of 1970. Source: IAM User Guide, "Date
 /// condition operators"; <https://www.w3.org/TR/NOTE-datetime>.
 pub(crate) fn date(text: &str) -> Option<Scaled> {
     let is_epoch = |b: u8| b.is_ascii_digit() || b == b'.';
     if text.bytes().all(is_epoch) {
-        return number(text);
+        return number(text).filter(|_| fixed(text, 4).is_none());
     }
     let (day, time) = match text.split_once(['T', 't']) {
         Some((day, time)) => (day, Some(time)),

@@ -182,7 +182,11 @@ fn the_whole_table() {
                         Granted::To(Named::Role | Named::Everyone) => limits,
                         Granted::To(Named::Account) => account_allows,
                     };
-                    let expected = if key_allows {
+                    let left_to_account = own && *naming == Some(Named::Account);
+                    let expected = if key_allows && left_to_account {
+                        // The statement that allowed is the caller's own.
+                        Decision::Allowed(Basis::Statement(place(Kind::Identity, Some("yes"))))
+                    } else if key_allows {
                         by_resource()
                     } else if grant_allows {
                         Decision::Allowed(Basis::Grant)

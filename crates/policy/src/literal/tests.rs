@@ -41,7 +41,8 @@ fn dates_are_moments() {
         ("2000-03-01", 951_868_800),
         ("0000-01-01", -62_167_219_200),
         ("1443024000", 1_443_024_000),
-        ("2026", 2026),
+        ("02026", 2026),
+        ("2026.0", 2026),
     ] {
         assert_eq!(date(text), Some(of_number(seconds)), "{text}");
     }
@@ -50,6 +51,8 @@ fn dates_are_moments() {
     for bad in [
         "",
         "-",
+        // A year to its writer, a moment of 1970 to others.
+        "2026",
         "T",
         "2026-",
         "2026-13",
