@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use keystead_store::records::IdentityRecord;
 use keystead_store::{Change, IdentityKind, IdentityPlace, StoreError};
@@ -116,6 +117,7 @@ impl<'d> Draft<'d> {
 
     /// What has happened is in the store: it counts from now on, whatever the caller is told.
     async fn after(mut self, error: StoreError) -> DirectoryError {
+        self.directory.behind.store(true, Ordering::Relaxed);
         if let Err(unreadable) = self.directory.reload(&mut self.writer).await {
             tracing::error!(error = %unreadable, "identities could not be read again; the next change tries it");
         }

@@ -95,8 +95,10 @@ async fn what_is_in_the_store_counts_whatever_the_caller_was_told() {
     assert!(!there(&directory));
     // The same, and the store cannot be read either: seen as soon as it can be.
     shaky.unreadable.store(true, Ordering::SeqCst);
+    assert!(directory.is_current());
     assert!(change(&directory, true).await.is_err());
-    assert!(!there(&directory));
+    assert!(!there(&directory) && !directory.is_current());
+    assert!(directory.refresh().await.is_err() && !directory.is_current());
     shaky.loses_answers.store(false, Ordering::SeqCst);
     let draft = directory.draft().await;
     assert!(matches!(
@@ -104,8 +106,8 @@ async fn what_is_in_the_store_counts_whatever_the_caller_was_told() {
         Err(DirectoryError::Store(_))
     ));
     shaky.unreadable.store(false, Ordering::SeqCst);
-    drop(directory.draft().await);
-    assert!(there(&directory));
+    directory.refresh().await.unwrap();
+    assert!(there(&directory) && directory.is_current());
     // What did not happen does not count.
     shaky.loses_batches.store(true, Ordering::SeqCst);
     assert!(change(&directory, false).await.is_err());

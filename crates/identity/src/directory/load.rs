@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use keystead_store::{Change, Expect, IdentityPlace, Meta, Records, StoreError};
@@ -45,6 +46,7 @@ impl Directory {
             development: parts.development.then(DevelopmentDirectory::default),
             sessions: Sessions::default(),
             role_uses: LastUses::default(),
+            behind: AtomicBool::new(false),
             vault,
         };
         let mut writer = Writer::default();
@@ -100,6 +102,7 @@ impl Directory {
         }));
         writer.revisions = revisions;
         writer.stale = false;
+        self.behind.store(false, Ordering::Relaxed);
         Ok(())
     }
 }

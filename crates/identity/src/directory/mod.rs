@@ -8,6 +8,7 @@ mod roots;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use keystead_sigv4::{Credential, Secret};
@@ -17,7 +18,7 @@ use keystead_wall::Hsm;
 
 use crate::last_use::{LastUseCell, LastUses};
 use crate::session::{Sessions, Vault};
-use crate::{AccessKey, Bearer, DevelopmentDirectory, Draft, Organizations, World};
+use crate::{AccessKey, Bearer, DevelopmentDirectory, DirectoryError, Draft, Organizations, World};
 
 pub use keys::NewAccessKey;
 pub use roots::{RootCredential, load_root_credentials, store_access_key};
@@ -106,6 +107,8 @@ pub struct Directory {
     development: Option<DevelopmentDirectory>,
     sessions: Sessions,
     role_uses: LastUses,
+    /// The end of a change is not known. See [`Writer::stale`], which is behind a lock.
+    pub(crate) behind: AtomicBool,
     vault: Vault,
 }
 
@@ -119,6 +122,27 @@ impl Directory {
     /// Begins a change; waits for other changes to end. A draft that is dropped changes nothing.
     pub async fn draft(&self) -> Draft<'_> {
         Draft::begin(self).await
+    }
+
+    /// Whether the view is what the store holds: not from a change whose end nobody knows until
+    /// the store was read again.
+    pub fn is_current(&self) -> bool {
+        match self.writer.try_lock() {
+            Ok(writer) => !writer.stale,
+            // Somebody writes or reads again right now.
+            Err(_) => !self.behind.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads the store again if the view is not current.
+    ///
+    /// Errors: the store or the HSM process fails.
+    pub async fn refresh(&self) -> Result<(), DirectoryError> {
+        let mut writer = self.writer.lock().await;
+        match writer.stale {
+            true => self.reload(&mut writer).await,
+            false => Ok(()),
+        }
     }
 
     /// The organisations.
