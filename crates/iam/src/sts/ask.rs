@@ -100,7 +100,10 @@ impl<'a> Asker<'a> {
                 resource_tags: &[],
                 request_tags: &[],
             },
-            brought: ask.brought,
+            brought: Brought {
+                role_tags: ask.resource_tags,
+                ..ask.brought
+            },
         };
         let question = keystead_policy::Request {
             principal: &caller.principal,

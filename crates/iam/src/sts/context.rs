@@ -22,6 +22,8 @@ pub(crate) struct Brought<'a> {
     pub(crate) provider: Option<&'a str>,
     /// `aws:PrincipalTag/…` of a certificate's subject, before it has a session.
     pub(crate) principal_tags: &'a [(Box<str>, Box<str>)],
+    /// `iam:ResourceTag/…`: tags of the role.
+    pub(crate) role_tags: &'a [(Box<str>, Box<str>)],
 }
 
 /// What is known of a request to STS.
@@ -54,6 +56,7 @@ impl Context for StsContext<'_> {
             claims,
             provider,
             principal_tags,
+            role_tags,
         } = self.brought;
         let text = match key.known() {
             Some(KnownKey::StsExternalId) => external_id,
@@ -65,6 +68,11 @@ impl Context for StsContext<'_> {
                 return Presence::Multi;
             }
             Some(KnownKey::FederatedProvider) if provider.is_some() => provider,
+            // Here the resource is a role. Source: IAM User Guide, "IAM tutorial: Define permissions
+            // to access AWS resources based on tags", whose policies say so for AssumeRole.
+            Some(KnownKey::IamResourceTag) if self.global.is_some() => {
+                tagged(role_tags, key.tail())
+            }
             Some(KnownKey::PrincipalTag) if !principal_tags.is_empty() => {
                 tagged(principal_tags, key.tail())
             }

@@ -55,6 +55,13 @@ impl Operation for GetForwardAccessSession {
         let signing_name = service.split('.').next().unwrap_or_default();
         let verifier = call.service.sts().verifiers.of(signing_name)?;
         let verified = verify(&verifier, input, call, now)?;
+        // kms:ViaService names the Region where the service works, which is the one that the user
+        // called.
+        if *verified.region() != call.request.region {
+            return Err(denied(
+                "The request was signed for another Region than GetForwardAccessSession.",
+            ));
+        }
         let user = verified.identity();
         if !covers(call, user) {
             return Err(denied(format!(

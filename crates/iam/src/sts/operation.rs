@@ -32,6 +32,10 @@ pub(crate) enum Sessions {
     All,
     /// All but federated users and forward access sessions.
     Own,
+    /// Those of roles only, but for forward access sessions.
+    /// Source: STS API reference, GetSessionToken: "You cannot call any AWS STS API except
+    /// AssumeRole or GetCallerIdentity".
+    Roles,
     /// None.
     None,
 }
@@ -99,6 +103,10 @@ fn check_session(bearer: &Bearer, allowed: Sessions, action: &str) -> Result<(),
         Sessions::All => true,
         // What a service may do for its user ends with it: it gets no credentials of its own.
         Sessions::Own => !federated && session.via.is_empty(),
+        Sessions::Roles => {
+            let role = matches!(bearer.caller.principal, Principal::RoleSession { .. });
+            role && session.via.is_empty()
+        }
         Sessions::None => false,
     };
     if good {

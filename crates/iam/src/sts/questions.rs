@@ -56,7 +56,7 @@ fn on_anything(action: &'static str, call: &Call<'_>) -> Ask<'static> {
 }
 
 impl Operation for GetAccessKeyInfo {
-    const FOR: Sessions = Sessions::Own;
+    const FOR: Sessions = Sessions::Roles;
 
     async fn run(
         input: &get_access_key_info::Input,
@@ -79,7 +79,7 @@ impl Operation for GetAccessKeyInfo {
 }
 
 impl Operation for DecodeAuthorizationMessage {
-    const FOR: Sessions = Sessions::Own;
+    const FOR: Sessions = Sessions::Roles;
 
     /// The message is a JSON object: the members that AWS's has, and ours with more detail.
     async fn run(

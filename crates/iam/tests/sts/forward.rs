@@ -32,7 +32,16 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 
 /// Signs `PUT /bucket/key?x=1` at a minute of the hour. Source: IAM User Guide, "Create a signed
 /// AWS API request".
-fn sign((id, secret, token): (&str, &str, Option<&str>), service: &str, minute: u32) -> Signed {
+fn sign(key: (&str, &str, Option<&str>), service: &str, minute: u32) -> Signed {
+    sign_for("us-east-1", key, service, minute)
+}
+
+fn sign_for(
+    region: &str,
+    (id, secret, token): (&str, &str, Option<&str>),
+    service: &str,
+    minute: u32,
+) -> Signed {
     let date = format!("20261122T10{minute:02}00Z");
     let payload = sha256(b"body");
     let token_line = token.map(|token| format!("x-amz-security-token:{token}\n"));
@@ -44,13 +53,13 @@ fn sign((id, secret, token): (&str, &str, Option<&str>), service: &str, minute: 
         "PUT\n/bucket/key\nx=1\nhost:storage.example.com\nx-amz-date:{date}\n{}\n{names}\n{payload}",
         token_line.unwrap_or_default()
     );
-    let scope = format!("20261122/eu-central-1/{service}/aws4_request");
+    let scope = format!("20261122/{region}/{service}/aws4_request");
     let text = format!(
         "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
         sha256(canonical.as_bytes())
     );
     let mut key = mac(format!("AWS4{secret}").as_bytes(), "20261122");
-    for part in ["eu-central-1", service, "aws4_request"] {
+    for part in [region, service, "aws4_request"] {
         key = mac(&key, part);
     }
     let signature = hex(&mac(&key, &text));
@@ -151,6 +160,12 @@ async fn nobody_forwards_what_was_signed_for_another() {
         let code = refusal(&world, &storage, &other.form()).await;
         assert_eq!(code, "SignatureDoesNotMatch", "{service}");
     }
+    // A service works where its user called it.
+    let elsewhere = sign_for("eu-west-1", (&id, &secret, None), "storage", 0);
+    assert_eq!(
+        refusal(&world, &storage, &elsewhere.form()).await,
+        "AccessDenied"
+    );
     // Users, roots and sessions forward nothing.
     assert_eq!(
         refusal(&world, &alice, &signed.form()).await,

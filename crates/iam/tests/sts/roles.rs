@@ -424,3 +424,23 @@ async fn what_is_wrong_with_a_request_tells_nothing_of_a_role() {
         assert_eq!(told, world.refused(&alice, &assume(missing, wrong)).await);
     }
 }
+
+#[tokio::test]
+async fn tags_of_the_role_are_tags_of_the_resource() {
+    let world = World::new().await;
+    let own = trust(r#"{"AWS":"111122223333"}"#, EVERY, "{}");
+    let tag = |value: &str| format!("&Tags.member.1.Key=team&Tags.member.1.Value={value}");
+    let red = world.role(ACCOUNT, "red", &own, &tag("red")).await;
+    let blue = world.role(ACCOUNT, "blue", &own, &tag("blue")).await;
+    for (name, key) in [("a", "iam:ResourceTag/team"), ("b", "aws:ResourceTag/team")] {
+        let document = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*","Condition":{{"StringEquals":{{"{key}":"red"}}}}}}]}}"#
+        );
+        let user = world.user(ACCOUNT, name, &document).await;
+        world.ok(&user, &assume(&red, "")).await;
+        assert_eq!(
+            world.refused(&user, &assume(&blue, "")).await.0,
+            "AccessDenied"
+        );
+    }
+}

@@ -147,3 +147,20 @@ async fn everyone_may_ask_who_it_is() {
     assert_eq!(text(&xml, "Arn"), "arn:aws:iam::111122223333:root");
     assert_eq!(text(&xml, "UserId"), ACCOUNT);
 }
+
+#[tokio::test]
+async fn a_users_session_asks_sts_who_it_is_and_no_more() {
+    let world = World::new().await;
+    let alice = world.user(ACCOUNT, "alice", &may("sts:*")).await;
+    let xml = world.ok(&alice, "GetSessionToken").await;
+    let session = world.session(&xml).unwrap();
+    world.ok(&session, "GetCallerIdentity").await;
+    for (action, more) in [
+        ("GetAccessKeyInfo", "&AccessKeyId=AKIAIOSFODNN7EXAMPLE"),
+        ("DecodeAuthorizationMessage", "&EncodedMessage=abcd"),
+    ] {
+        let refused = world.refused(&session, &format!("{action}{more}")).await;
+        let text = format!("Cannot call {action} with session credentials");
+        assert_eq!(refused, denied(&text));
+    }
+}
