@@ -83,6 +83,8 @@ pub const SESSION_TAG_MAX_CHARS: usize = 256;
 /// Shortest and longest session of a certificate, seconds. Source: IAM Roles Anywhere API,
 /// CreateSession, `durationSeconds`.
 pub const SESSION_SECONDS: std::ops::RangeInclusive<u32> = 900..=43_200;
+/// Longest member of such a request, bytes. Source: the same, `roleArn` and `trustAnchorArn`.
+pub const SESSION_TEXT_MAX_BYTES: usize = 1_011;
 /// How long such a session is when the client does not say, seconds. Source: the same.
 pub const SESSION_DEFAULT_SECONDS: u32 = 3_600;
 /// Longest `Referer` that policies can ask about, bytes. Source: ours; a URL's usual limit.

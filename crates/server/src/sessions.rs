@@ -18,7 +18,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::Service;
 use crate::certificate::{Holder, Unusable};
 use crate::head::is_json;
-use crate::limits::{SESSION_DEFAULT_SECONDS, SESSION_SECONDS};
+use crate::limits::{SESSION_DEFAULT_SECONDS, SESSION_SECONDS, SESSION_TEXT_MAX_BYTES};
 use crate::peer::Connected;
 use crate::respond::{Answer, Protocol};
 use crate::walk::host;
@@ -87,6 +87,23 @@ struct Asked {
     role_session_name: Option<String>,
 }
 
+impl Asked {
+    /// The role, once nothing of it is too long for a record.
+    fn role_arn(&self) -> Result<&str, Refused> {
+        let given = [
+            &self.role_arn,
+            &self.trust_anchor_arn,
+            &self.role_session_name,
+        ];
+        let mut texts = given.into_iter().flatten();
+        if texts.any(|text| text.len() > SESSION_TEXT_MAX_BYTES) {
+            return Err(invalid("A member is too long."));
+        }
+        let role_arn = self.role_arn.as_deref();
+        role_arn.ok_or_else(|| invalid("roleArn is missing."))
+    }
+}
+
 /// Answers one request for a session.
 pub(crate) async fn begin(
     service: &Service,
@@ -138,9 +155,7 @@ fn prepare(
         )
     })?;
     let asked = read(parts, body)?;
-    let role_arn = asked
-        .role_arn
-        .ok_or_else(|| invalid("roleArn is missing."))?;
+    let role_arn = asked.role_arn()?.to_owned();
     let seconds = asked.duration_seconds.unwrap_or(SESSION_DEFAULT_SECONDS);
     if !SESSION_SECONDS.contains(&seconds) {
         return Err(invalid("durationSeconds is not between 900 and 43200."));
@@ -158,32 +173,23 @@ fn prepare(
     };
     let own_certificate = chain.first().map_or(&[][..], |first| first);
     let holder = Holder::read(own_certificate).map_err(unusable)?;
-    let anchors = sessions.anchors.iter().filter(|anchor| {
-        vouching.contains(&anchor.name)
-            && asked
-                .trust_anchor_arn
-                .as_ref()
-                .is_none_or(|arn| *arn == anchor.arn)
-    });
-    let mut fitting = anchors.flat_map(|anchor| {
-        let roles = sessions.roles.iter();
-        let of_it = roles.filter(|role| role.anchor == anchor.name && role.role_arn == role_arn);
-        of_it.map(move |role| (anchor, role))
-    });
-    let (anchor, role) = fitting
-        .find(|(_, role)| role.holder.matches(&holder))
-        .ok_or_else(|| {
-            let text = "The client certificate may not begin a session of this role.";
-            refused(Rejection::WrongScope, text)
-        })?;
-    let session_name = match asked.role_session_name {
-        Some(_) if !role.accepts_session_name => {
+    let vouching: Vec<&TrustAnchor> = sessions
+        .anchors
+        .iter()
+        .filter(|anchor| vouching.contains(&anchor.name))
+        .collect();
+    let found = sessions.entry(&vouching, &asked, &role_arn, &holder);
+    let (anchor, most, refused) = match (found, vouching.first()) {
+        (Some((anchor, role)), _) => {
+            let named = asked.role_session_name.is_some() && !role.accepts_session_name;
             let text = "The session of this role cannot be named by the client.";
-            return Err(refused(Rejection::WrongScope, text));
+            (anchor, role.max_seconds, named.then_some(text))
         }
-        Some(name) => name,
-        None => holder.serial.clone(),
+        (None, Some(anchor)) => (*anchor, u32::MAX, Some(NOT_OF_THIS_ROLE)),
+        // No account has this authority, so none has the record.
+        (None, None) => return Err(refused(Rejection::WrongScope, NOT_OF_THIS_ROLE)),
     };
+    let session_name = asked.role_session_name;
     Ok(CertificateSession {
         request_id: id,
         origin: connected.origin(&parts.headers, None),
@@ -192,12 +198,39 @@ fn prepare(
         role_arn,
         trust_anchor_arn: anchor.arn.clone(),
         source_account: anchor.account,
-        session_name,
+        session_name: session_name.unwrap_or_else(|| holder.serial.clone()),
         source_identity: holder.common_name(),
         principal_tags: holder.tags().map_err(unusable)?,
-        duration_seconds: seconds.min(role.max_seconds),
+        duration_seconds: seconds.min(most),
+        refused: refused.map(|text| Fault::new(FaultKind::AccessDenied, text)),
+        serial: holder.serial,
         encode,
     })
+}
+
+const NOT_OF_THIS_ROLE: &str = "The client certificate may not begin a session of this role.";
+
+impl CertificateSessions {
+    /// What lets the holder of a certificate begin a session of a role, by one of the authorities
+    /// that vouch for it.
+    fn entry<'a>(
+        &'a self,
+        vouching: &[&'a TrustAnchor],
+        asked: &Asked,
+        role_arn: &str,
+        holder: &Holder,
+    ) -> Option<(&'a TrustAnchor, &'a CertificateRole)> {
+        let wanted = asked.trust_anchor_arn.as_deref();
+        let anchors = vouching.iter().copied();
+        let anchors = anchors.filter(|anchor| wanted.is_none_or(|arn| *arn == *anchor.arn));
+        let mut fitting = anchors.flat_map(|anchor| {
+            let roles = self.roles.iter();
+            let of_it =
+                roles.filter(|role| role.anchor == anchor.name && role.role_arn == role_arn);
+            of_it.map(move |role| (anchor, role))
+        });
+        fitting.find(|(_, role)| role.holder.matches(holder))
+    }
 }
 
 /// Body and query string together; what stands in both must be the same.

@@ -258,6 +258,7 @@ fn not_every_certificate_is_good_for_a_session() {
             403,
         ),
         (asked().replace('}', ",\"roleSessionName\":\"me\"}"), 403),
+        (asked().replace("role/host", &"x".repeat(1_000)), 400),
         (asked().replace('}', ",\"durationSeconds\":899}"), 400),
         ("{}".to_owned(), 400),
         ("{".to_owned(), 400),
@@ -269,6 +270,56 @@ fn not_every_certificate_is_good_for_a_session() {
     // Other forms than JSON are not read.
     let text = sessions(&asked()).replace("application/json", "text/plain");
     assert_eq!(scene.connect(Some(&web)).unwrap().ask(&text).status, 400);
+}
+
+/// A verified certificate that asks for what it may not have is in the audit log, by its serial
+/// number and its subject.
+#[test]
+fn what_a_verified_certificate_is_refused_is_on_record() {
+    let hosts = authority("hosts");
+    let scene = scene(&hosts, None);
+    scene.trust("web-1");
+    let records = || -> Vec<serde_json::Value> {
+        let records = scene.running.log.records();
+        let parse = |record: &keystead_audit::Record| serde_json::from_slice(&record.json);
+        let records = records.iter().map(parse).map(Result::unwrap);
+        records
+            .filter(|record: &serde_json::Value| record["eventName"] == "AssumeRole")
+            .collect()
+    };
+    let web = host(&hosts, "web-1", |_| {});
+    let named = asked().replace('}', ",\"roleSessionName\":\"me\"}");
+    for (who, body, role) in [
+        (&host(&hosts, "db-1", |_| {}), asked(), ROLE),
+        (
+            &web,
+            asked().replace("role/host", "role/other"),
+            "arn:aws:iam::111122223333:role/other",
+        ),
+        (&web, named, ROLE),
+    ] {
+        let before = records().len();
+        let answer = scene.ask(Some(who), &body).unwrap();
+        assert_eq!(answer.status, 403, "{answer:?}");
+        let records = records();
+        assert_eq!(records.len(), before + 1);
+        let record = records.last().unwrap();
+        assert_eq!(record["errorCode"], "AccessDenied");
+        assert_eq!(
+            record["requestID"].as_str(),
+            answer.header("x-amzn-requestid")
+        );
+        let parameters = &record["requestParameters"];
+        assert_eq!(parameters["serialNumber"], "1234");
+        assert_eq!(parameters["roleArn"], role);
+        assert_eq!(parameters["trustAnchorArn"], ANCHOR);
+        assert!(parameters["subject"]["CN"].is_string(), "{record}");
+    }
+    // What is no request at all leaves none, and neither does who shows nothing.
+    let before = records().len();
+    scene.ask(Some(&web), "{").unwrap();
+    scene.ask(None, &asked()).unwrap();
+    assert_eq!(records().len(), before);
 }
 
 #[test]

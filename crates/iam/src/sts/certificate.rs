@@ -43,10 +43,15 @@ pub struct CertificateSession {
     pub session_name: String,
     /// The session's source identity: the subject's common name, if it may be one.
     pub source_identity: Option<String>,
+    /// The certificate's serial number, for the audit record.
+    pub serial: String,
     /// Session tags: `x509Subject/CN` and its like.
     pub principal_tags: Vec<(String, String)>,
     /// Seconds, within the configuration's bound; the role's maximum bounds it too.
     pub duration_seconds: u32,
+    /// Why the certificate is not good for this session, if the door has found that: it is
+    /// written down and answered.
+    pub refused: Option<Fault>,
     /// Writes the answer.
     pub encode: fn(&CertificateCredentials) -> Vec<u8>,
 }
@@ -76,12 +81,12 @@ impl Service {
     /// `request.encode` makes, and it is in the audit log (as AssumeRole of STS) before this
     /// returns.
     ///
-    /// Errors: AccessDenied when the role is not there, not of the trust anchor's account, or does
-    /// not trust; ValidationError for a text that is no role's ARN, for a name that no session may
+    /// Errors: what the door has refused; AccessDenied when the role is not there, not of the trust
+    /// anchor's account, or does not trust; ValidationError for a text that is no role's ARN, for a name that no session may
     /// have and for tags that cannot be.
     pub async fn create_session_for_certificate(
         &self,
-        request: CertificateSession,
+        mut request: CertificateSession,
     ) -> Audited<Vec<u8>> {
         let account = request.source_account;
         let bearer = Arc::new(Bearer::service(SERVICE.into(), account, SERVICE.into()));
@@ -103,9 +108,13 @@ impl Service {
         let requester = Requester::from(bearer.caller.clone());
         let mut entry = self.begin(&asked, "AssumeRole", true, requester);
         entry.request_parameters(parameters(&request));
-        let outcome = self
-            .certificate(&request, &asked, &bearer, &mut entry)
-            .await;
+        let outcome = match request.refused.take() {
+            Some(fault) => Err(fault),
+            None => {
+                let asked = (&request, &asked);
+                self.certificate(asked, &bearer, &mut entry).await
+            }
+        };
         let outcome = outcome.map(|credentials| {
             entry.response_elements(elements(&credentials));
             (request.encode)(&credentials)
@@ -115,8 +124,7 @@ impl Service {
 
     async fn certificate(
         &self,
-        request: &CertificateSession,
-        asked: &Request<'_>,
+        (request, asked): (&CertificateSession, &Request<'_>),
         bearer: &Bearer,
         entry: &mut Entry,
     ) -> Result<CertificateCredentials, Fault> {
@@ -212,7 +220,14 @@ fn subject_tags(said: &[(String, String)]) -> Result<Vec<Tag>, Fault> {
 }
 
 fn parameters(request: &CertificateSession) -> Vec<u8> {
+    let tags = request.principal_tags.iter();
+    let subject = tags.filter_map(|(key, value)| {
+        let label = key.strip_prefix("x509Subject/")?;
+        Some((label.to_owned(), value.as_str().into()))
+    });
     serde_json::json!({
+        "serialNumber": request.serial,
+        "subject": subject.collect::<serde_json::Map<String, serde_json::Value>>(),
         "roleArn": request.role_arn,
         "roleSessionName": request.session_name,
         "sourceIdentity": request.source_identity,

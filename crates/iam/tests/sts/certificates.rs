@@ -35,7 +35,9 @@ async fn begin_as(world: &World, role: &str, name: &str, subject: &str) -> Resul
             ("x509Subject/CN".to_owned(), subject.to_owned()),
             ("x509Issuer/O".to_owned(), "Example, Inc.".to_owned()),
         ],
+        serial: "1234".to_owned(),
         duration_seconds: 43_200,
+        refused: None,
         encode: shown,
     };
     let answer = world.service.create_session_for_certificate(session).await;
@@ -63,6 +65,9 @@ async fn the_trust_policy_decides_by_subject_and_anchor() {
     let record = world.last_record();
     assert_eq!(record["eventName"], "AssumeRole");
     assert_eq!(record["requestParameters"]["trustAnchorArn"], ANCHOR);
+    assert_eq!(record["requestParameters"]["serialNumber"], "1234");
+    let subject = &record["requestParameters"]["subject"];
+    assert_eq!(*subject, serde_json::json!({"CN": "host-1"}));
     let (id, token) = (parts.next().unwrap(), parts.next().unwrap());
     let found = keystead_sigv4::Credentials::find(&*world.directory, id, Some(token.as_bytes()));
     let bearer = found.unwrap().identity.clone();
