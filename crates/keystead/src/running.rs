@@ -123,7 +123,10 @@ where
                         let mut stopping = stopping;
                         let stop = async move { drop(stopping.wait_for(|stop| *stop).await) };
                         let clock = deployment.clock().clone();
-                        keystead_jobs::run(deployment, clock, stop).await;
+                        tokio::select! {
+                            () = keystead_jobs::run(deployment.clone(), clock, stop) => {}
+                            never = deployment.keep_identities_current() => match never {},
+                        }
                     }
                     signals.abort();
                     drop(worker);

@@ -1,6 +1,8 @@
 //! Accounts and identities of a deployment: one store for all Regions.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keystead_audit::{Sink, Trail};
 use keystead_iam::{Service, ServiceParts, StsParts};
@@ -11,6 +13,10 @@ use keystead_types::{Region, partition_of};
 use keystead_wall::WallClient;
 
 use super::Deployment;
+
+/// Time between two looks at whether identities must be read again. Ours: a revocation that is
+/// stored counts soon.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the configuration says of identities.
 pub(crate) struct Known {
@@ -55,6 +61,21 @@ impl Deployment {
     pub(crate) fn directory(&self) -> Result<&Arc<Directory>, String> {
         let directory = self.directory.get();
         directory.ok_or_else(|| "the identities are not open yet".to_owned())
+    }
+
+    /// Reads identities again for as long as nobody knows how a change of them ended, so that what
+    /// the store holds counts without waiting for the next change. On a thread with a worker; never
+    /// ends.
+    pub(crate) async fn keep_identities_current(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            if let Some(directory) = self.directory.get()
+                && !directory.is_current()
+                && let Err(error) = directory.refresh().await
+            {
+                tracing::error!(%error, "identities cannot be read: changes of them may not count");
+            }
+        }
     }
 
     /// The APIs of IAM and STS.

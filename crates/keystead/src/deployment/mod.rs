@@ -433,6 +433,9 @@ impl keystead_jobs::Regions for Deployment {
 impl Health for Deployment {
     fn ready(&self) -> Result<(), String> {
         self.log.health().map_err(|error| error.to_string())?;
+        if !self.directory()?.is_current() {
+            return Err("the identities could not be read after a change".to_owned());
+        }
         let supervisor = self
             .supervisor
             .lock()
