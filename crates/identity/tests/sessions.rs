@@ -169,17 +169,20 @@ async fn session_policies_limit_and_follow_the_managed_ones() {
     assert!(managed.packed_percent > 0);
     let kept = find(&directory, &managed).unwrap();
     let own = kept.identity.limits.as_ref().unwrap();
-    assert_eq!(own.managed, std::slice::from_ref(&arn));
+    let id = |directory: &Directory| {
+        let world = directory.world();
+        world
+            .customer_policy(&arn)
+            .unwrap()
+            .record
+            .unique_id
+            .clone()
+    };
+    assert_eq!(own.managed, [format!("{arn} {}", id(&directory))]);
 
     // A changed managed policy counts for the next request of a session that is open already.
     let mut changed = policy(&directory, "less", "Deny", "kms:Verify");
-    changed.unique_id = directory
-        .world()
-        .customer_policy(&arn)
-        .unwrap()
-        .record
-        .unique_id
-        .clone();
+    changed.unique_id = id(&directory);
     put(&directory, [IdentityRecord::Policy(changed)]).await;
     assert_eq!(can(&managed), [false, false, false]);
     assert_eq!(can(&inline), [false, true, false]);
@@ -188,9 +191,16 @@ async fn session_policies_limit_and_follow_the_managed_ones() {
     draft.remove(IdentityKind::Policy, account(), "less");
     draft.commit(Vec::new()).await.unwrap();
     assert_eq!(can(&managed), [false; 3]);
-
-    let refused = issue(limits(None, &[arn])).await;
+    let refused = issue(limits(None, std::slice::from_ref(&arn))).await;
     assert!(matches!(refused, Err(IssueError::NoSuchPolicy(_))));
+    // A namesake is another policy, also for what a service does for that session.
+    let namesake = policy(&directory, "less", "Allow", "*");
+    put(&directory, [IdentityRecord::Policy(namesake)]).await;
+    assert_eq!(can(&managed), [false; 3]);
+    let mut forwarded = session_of(&worker, None);
+    forwarded.limits = kept.identity.limits.as_deref().cloned();
+    let forwarded = directory.issue(forwarded).await.unwrap();
+    assert_eq!(can(&forwarded), [false; 3]);
     let broken = Some(SessionLimits {
         inline: Some("{}".to_owned()),
         managed: Vec::new(),

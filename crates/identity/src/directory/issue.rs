@@ -13,7 +13,7 @@ use crate::limits::{PACKED_POLICY_MAX_BYTES, SESSION_TOKEN_MAX_CHARS};
 use crate::secret::random;
 use crate::session::{Contents, FRESH_BYTES, Purpose};
 use crate::unique_id::new_access_key_id;
-use crate::world::compile;
+use crate::world::{arn_in, compile};
 use crate::{Bearer, DirectoryError, IssuedCredentials, SessionGrant, SessionLimits, World};
 
 /// Random bytes behind a secret.
@@ -26,13 +26,17 @@ impl Directory {
     /// business of whoever asks.
     ///
     /// Errors: see [`IssueError`].
-    pub async fn issue(&self, grant: SessionGrant) -> Result<IssuedCredentials, IssueError> {
+    pub async fn issue(&self, mut grant: SessionGrant) -> Result<IssuedCredentials, IssueError> {
         let packed_percent = packed_percent(&grant);
         if packed_percent > 100 {
             return Err(IssueError::TooLarge(packed_percent));
         }
-        if let Some(limits) = &grant.limits {
-            check_limits(limits, &self.view.load().world)?;
+        if let Some(limits) = &mut grant.limits {
+            let view = self.view.load();
+            check_limits(limits, &view.world)?;
+            for policy in &mut limits.managed {
+                *policy = view.world.bound(policy);
+            }
         }
         let length = u16::try_from(SECRET_BYTES + FRESH_BYTES).unwrap_or_default();
         let random = random(&*self.hsm, length).await?;
@@ -95,7 +99,7 @@ impl Directory {
                 policy: compiled.map_or_else(|_| world.deny_all(), Arc::new),
             }
         });
-        let managed = limits.managed.iter().map(|arn| world.managed_or_deny(arn));
+        let managed = limits.managed.iter().map(|policy| world.limiting(policy));
         inline.into_iter().chain(managed).collect()
     }
 }
@@ -107,7 +111,7 @@ fn check_limits(limits: &SessionLimits, world: &World) -> Result<(), IssueError>
     let mut missing = limits
         .managed
         .iter()
-        .filter(|arn| world.managed_policy(arn).is_none());
+        .filter(|policy| world.managed_policy(arn_in(policy)).is_none());
     match missing.next() {
         Some(arn) => Err(IssueError::NoSuchPolicy(arn.clone())),
         None => Ok(()),

@@ -18,7 +18,8 @@ pub struct SessionLimits {
     /// The inline session policy.
     pub inline: Option<String>,
     /// ARNs of managed session policies. Their content counts as it is at each request; when one
-    /// of them is gone, the session may do nothing.
+    /// of them is gone, the session may do nothing. In a session that has begun a customer's
+    /// policy has a blank and its unique id behind the ARN: a namesake is another policy.
     pub managed: Vec<String>,
 }
 

@@ -18,6 +18,7 @@ use crate::aws_managed::{DENY_ALL, aws_managed};
 
 pub use held::{BadDocument, HeldGroup, HeldPolicy, HeldProvider, HeldRole, HeldUser};
 pub(crate) use read::compile;
+pub(crate) use stand::arn_in;
 
 /// By name in lower case.
 type ByName<T> = BTreeMap<Box<str>, Arc<T>>;

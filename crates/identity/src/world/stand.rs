@@ -119,9 +119,37 @@ impl World {
         self.managed_policy(arn).unwrap_or_else(gone)
     }
 
+    /// A managed policy as sessions are limited to it: a customer's with its unique id behind a
+    /// blank, which no ARN has.
+    pub(crate) fn bound(&self, policy: &str) -> String {
+        match self.customer_policy(policy) {
+            Some(held) => format!("{policy} {}", held.record.unique_id),
+            None => policy.to_owned(),
+        }
+    }
+
+    /// The policy of [`Self::bound`]; one that is gone, or whose ARN is another's now, denies
+    /// everything.
+    pub(crate) fn limiting(&self, bound: &str) -> NamedPolicy {
+        let arn = arn_in(bound);
+        let same = bound == arn || self.bound(arn) == bound;
+        match same {
+            true => self.managed_or_deny(arn),
+            false => NamedPolicy {
+                name: arn.into(),
+                policy: self.deny_all.clone(),
+            },
+        }
+    }
+
     fn boundary(&self, arn: Option<&str>) -> Option<NamedPolicy> {
         arn.map(|arn| self.managed_or_deny(arn))
     }
+}
+
+/// The ARN in [`World::bound`].
+pub(crate) fn arn_in(bound: &str) -> &str {
+    bound.split_once(' ').map_or(bound, |(arn, _)| arn)
 }
 
 fn tags(of: &[(String, String)]) -> Arc<[(Box<str>, Box<str>)]> {
