@@ -262,7 +262,7 @@ impl Policy {
         let Some(asked) = asked(request, &action, &metered) else {
             return Vec::new();
         };
-        let mut trace = |(index, statement): (usize, &Statement)| {
+        let trace = |(index, statement): (usize, &Statement)| {
             let outcome = statement.outcome(&asked);
             let failed = match outcome {
                 StatementOutcome::ConditionNotMet { condition } if *conditions_left > 0 => {
