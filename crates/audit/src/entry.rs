@@ -195,6 +195,11 @@ impl Entry {
         self.change(|parts| parts.authorization.push(Details::new(json_object)));
     }
 
+    /// Takes back what [`Self::authorization`] added: everything is decided anew.
+    pub fn undecided(&mut self) {
+        self.change(|parts| parts.authorization.clear());
+    }
+
     /// Sets `responseElements`, valid JSON like the request's; recorded only for a success.
     pub fn response_elements(&mut self, json_object: Vec<u8>) {
         self.change(|parts| parts.response_elements = Some(Details::new(json_object)));

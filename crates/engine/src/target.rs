@@ -201,6 +201,7 @@ impl<U: Usage> Target for TwoKeys<U> {
                 });
             }
             stage.same_key = Some(same);
+            stage.entry.undecided();
         }
         Err(Fault::internal(
             "an alias kept moving while the request ran",

@@ -555,3 +555,26 @@ async fn an_encryption_context_has_at_most_256_pairs() {
         assert_eq!(answer.outcome.is_ok(), works, "{}", answer.text());
     }
 }
+
+/// What another account's alias means is found late; the record has the decisions that counted.
+#[tokio::test]
+async fn each_key_of_a_re_encrypt_has_one_decision_on_record() {
+    let world = World::new();
+    let bob = user(OTHER, "bob");
+    let arn = format!("arn:aws:iam::{OTHER}:user/bob");
+    let document = policy(&[allow(OWN, &["kms:*"]), allow(&arn, &["kms:*"])]);
+    let key = world.key_under(document).await;
+    let named = json!({"AliasName": "alias/x", "TargetKeyId": key});
+    world.call("CreateAlias", named).await.ok();
+    world.people.allow(&bob.principal, &[may(&["kms:*"])]);
+    let blob = world.encrypt(&key, "x").await;
+    let alias = format!("arn:aws:kms:eu-west-1:{OWN}:alias/x");
+    let body = json!({"CiphertextBlob": blob, "DestinationKeyId": alias});
+    let answer = world.call_as(bob, "ReEncrypt", body).await;
+    assert_eq!(answer.text(), "ok");
+    let record = world.audit_of(answer.request_id);
+    let noted = &record["additionalEventData"]["keystead"]["authorization"];
+    let decisions = noted.as_array().unwrap().iter();
+    let actions: Vec<_> = decisions.map(|one| &one["action"]).collect();
+    assert_eq!(actions, ["kms:ReEncryptFrom", "kms:ReEncryptTo"], "{noted}");
+}
