@@ -50,7 +50,6 @@ def test_managed_session_policies_change_and_go(root):
     refused((DENIED, "InvalidClientTokenId"), session.iam.list_roles, status=403)
 
 
-@pytest.mark.xfail(strict=True, reason="sessions know their managed policies by name")
 def test_a_namesake_of_a_managed_session_policy(root):
     """A policy made again under the old name does not widen a session."""
     iam = root.iam
@@ -118,7 +117,7 @@ def test_sessions_of_a_user_whose_key_is_off(root):
     refused("AccessDeniedException", mine.kms.list_keys)
 
 
-@pytest.mark.xfail(strict=True, reason="sessions know their user by name")
+@pytest.mark.xfail(strict=True, reason="divergences, sessions: renamed users")
 def test_renamed_users_keep_their_sessions(root):
     user = root.user("u", may("kms:ListKeys"))
     mine = user.with_session(user.sts.get_session_token()["Credentials"])

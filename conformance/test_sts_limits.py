@@ -95,10 +95,7 @@ def test_conditions_on_who_assumes(root, server):
     "key",
     [
         "aws:ResourceTag/open",
-        pytest.param(
-            "iam:ResourceTag/open",
-            marks=pytest.mark.xfail(strict=True, reason="only aws:ResourceTag"),
-        ),
+        "iam:ResourceTag/open",
     ],
 )
 def test_tags_of_the_role(root, key):

@@ -322,7 +322,6 @@ def test_regions_of_sts(root, region):
     assert who.me() == root.arn("root")
 
 
-@pytest.mark.xfail(strict=True, reason="session tokens of users may call all of STS but two")
 def test_what_session_tokens_may_ask(root):
     """API_GetSessionToken: of STS only AssumeRole and GetCallerIdentity."""
     user = root.user("u", may("*"))
