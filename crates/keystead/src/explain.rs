@@ -198,6 +198,7 @@ fn told_decision(decision: &Value) -> String {
 
 /// The members of a decision that are told in words; all others are told as they are.
 const KNOWN_MEMBERS: &[&str] = &[
+    "principal",
     "action",
     "resource",
     "decision",

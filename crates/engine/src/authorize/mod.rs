@@ -82,6 +82,8 @@ pub(crate) async fn key(
             Err(denied) if own && subject != Subject::Ciphertext => {
                 return Err(refusal::own(stage, action, key.arn_text(), &denied));
             }
+            // The whole explanation of what is the caller's own is on record.
+            Err(_) if own => return Err(refusal::own_ciphertext(stage, action, key.arn())),
             Err(_) => {}
         }
     }

@@ -56,13 +56,23 @@ pub(crate) fn unreachable_ciphertext(
     action: &'static str,
     key: &KeyArn,
 ) -> Fault {
-    let Denied { denial, sealed } = callers_side(stage, action, &key.to_string());
+    let denied = callers_side(stage, action, &key.to_string());
+    closed_ciphertext(stage, action, &denied)
+}
+
+/// The same answer about a key of the caller's own account, whose denial is on record already.
+pub(super) fn own_ciphertext(stage: &Stage<'_>, action: &'static str, key: &KeyArn) -> Fault {
+    let (denial, Explanation { sealed, .. }) = weighed(stage, action, &key.to_string());
+    closed_ciphertext(stage, action, &Denied { denial, sealed })
+}
+
+fn closed_ciphertext(stage: &Stage<'_>, action: &'static str, denied: &Denied) -> Fault {
     let words = refused(stage, action);
-    let fault = match denial {
+    let fault = match &denied.denial {
         Denial::Implicit(Kind::Resource) => words.unreachable_ciphertext(),
-        denial => words.on_ciphertext(&denial),
+        denial => words.on_ciphertext(denial),
     };
-    self::sealed(stage, fault, &sealed)
+    sealed(stage, fault, &denied.sealed)
 }
 
 /// What the caller's own policies say about what they named, whatever it is; and where they allow

@@ -578,3 +578,24 @@ async fn each_key_of_a_re_encrypt_has_one_decision_on_record() {
     let actions: Vec<_> = decisions.map(|one| &one["action"]).collect();
     assert_eq!(actions, ["kms:ReEncryptFrom", "kms:ReEncryptTo"], "{noted}");
 }
+
+/// What a ciphertext's key says no to is told once, as for a key that is named.
+#[tokio::test]
+async fn a_closed_ciphertext_has_one_decision_on_record() {
+    let world = World::new();
+    let key = world.key().await;
+    let blob = world.encrypt(&key, "x").await;
+    let alice = user(OWN, "alice");
+    world
+        .people
+        .allow(&alice.principal, &[never(&["kms:Decrypt"])]);
+    let body = json!({"CiphertextBlob": blob});
+    let answer = world.call_as(alice, "Decrypt", body).await;
+    assert_eq!(answer.kind(), FaultKind::AccessDenied);
+    let record = world.audit_of(answer.request_id);
+    let noted = &record["additionalEventData"]["keystead"]["authorization"];
+    let decisions = noted.as_array().unwrap();
+    assert_eq!(decisions.len(), 1, "{noted}");
+    let policies = decisions[0]["policies"].as_array().unwrap();
+    assert_eq!(policies.len(), 2, "the user's and the key's: {noted}");
+}
