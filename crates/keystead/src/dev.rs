@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// A Region that offers keys of spec SM2; may be repeated.
     #[arg(long, value_name = "REGION", value_parser = parse_region)]
     sm2_region: Vec<Region>,
-    /// A file with the table [organization]: accounts in units, and their guardrails.
+    /// A file with the table `[organization]`: accounts in units, and their guardrails.
     #[arg(long, value_name = "FILE")]
     organization: Option<PathBuf>,
     /// An OIDC issuer and the file with its JSON Web Key Set; may be repeated. The keys of other
