@@ -26,4 +26,6 @@ pub use change::{Change, Expect, TooManyGrants};
 pub use check::{Refused, check_scan};
 pub use layout::{Due, DueKind, GrantPlace, IdentityKind, IdentityPlace, Meta};
 pub use migrate::{MigrateError, Migrated, SCHEMA_VERSION, migrate};
-pub use view::{OutboxEntry, Records, Versioned};
+pub use view::{
+    DamagedIdentity, IdentitiesCursor, IdentitiesPage, OutboxEntry, Records, Versioned,
+};

@@ -3,8 +3,8 @@
 
 use keystead_store::StoreError;
 use keystead_store::records::{
-    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord,
-    PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, UserRecord,
+    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, LastUseRecord,
+    PolicyRecord, PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, UserRecord,
 };
 use keystead_types::{AccountId, Timestamp};
 
@@ -194,4 +194,30 @@ fn debug_shows_no_sealed_secret() {
         shown.contains("9 sealed bytes") && !shown.contains("7, 7"),
         "{shown}"
     );
+}
+
+fn last_use(service: &str) -> LastUseRecord {
+    LastUseRecord {
+        at: at(1_700_000_000_123),
+        service: text(service),
+        region: text("eu-central-1"),
+    }
+}
+
+#[test]
+fn last_uses_are_written_and_read_as_ever() {
+    let sound = last_use("kms").encode().unwrap();
+    let hex: String = sound.iter().map(|byte| format!("{byte:02x}")).collect();
+    let stored = include_str!("golden/last-use.v1.hex");
+    assert_eq!(stored.trim(), hex);
+    assert_eq!(LastUseRecord::decode(&sound).unwrap(), last_use("kms"));
+    for len in 0..sound.len() {
+        assert!(is_corrupt(&LastUseRecord::decode(&sound[..len])), "{len}");
+    }
+    assert!(is_corrupt(&LastUseRecord::decode(
+        &[&[2], &sound[1..]].concat()
+    )));
+    assert!(is_corrupt(&LastUseRecord::decode(
+        &[&sound[..], &[0]].concat()
+    )));
 }

@@ -144,6 +144,10 @@ impl Draft {
                 self.require(key.clone(), Expect::Unchanged(*previous))?;
                 self.write(key, None)
             }
+            Change::PutLastUse { id, record } => {
+                self.write(layout::last_use(id), Some(record.encode()?))
+            }
+            Change::RemoveLastUse { id } => self.write(layout::last_use(id), None),
         }
     }
 

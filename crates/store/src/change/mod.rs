@@ -11,7 +11,8 @@ use keystead_types::{AccessKeyId, AccountId, AliasName, GrantId, KeyId, RequestI
 use crate::layout::{self, GrantPlace, IdentityPlace, Meta};
 use crate::limits::GRANTS_PER_REMOVAL;
 use crate::records::{
-    AliasRecord, CredentialRecord, GrantRecord, IdentityRecord, KeyRecord, UsageRecord,
+    AliasRecord, CredentialRecord, GrantRecord, IdentityRecord, KeyRecord, LastUseRecord,
+    UsageRecord,
 };
 use crate::{Revision, StoreError};
 
@@ -147,6 +148,18 @@ pub enum Change {
         place: IdentityPlace,
         /// The entry that is removed.
         previous: Revision,
+    },
+    /// Stores the last use of an access key or a role, whatever was stored.
+    PutLastUse {
+        /// The access key's id or the role's unique id.
+        id: String,
+        /// Its last use.
+        record: LastUseRecord,
+    },
+    /// Removes the last use of an access key or a role that is gone, if there is one.
+    RemoveLastUse {
+        /// The access key's id or the role's unique id.
+        id: String,
     },
 }
 

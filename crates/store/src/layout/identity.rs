@@ -108,3 +108,18 @@ pub fn parse_identity(bytes: &[u8]) -> Option<IdentityPlace> {
     );
     (place.name == name).then_some(place)
 }
+
+/// Key of the record of the last use of an access key or a role, named by its id.
+pub fn last_use(id: &str) -> Vec<u8> {
+    key(Space::LastUse, &[id.as_bytes()])
+}
+
+/// All records of last uses of access keys and roles, after one of them if given.
+pub fn last_uses_all(after: Option<&str>) -> Range {
+    starting_after(prefix(key(Space::LastUse, &[])), after.map(last_use))
+}
+
+/// The id in the key of a record of a last use.
+pub fn parse_last_use(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(strip(Space::LastUse, bytes)?).ok()
+}

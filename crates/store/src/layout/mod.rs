@@ -17,7 +17,10 @@ pub use grant::{
     grant_guard, grants_all, grants_by_grantee, grants_by_retiring, grants_of_key,
     parse_grant_by_grantee, parse_grant_by_id, parse_grant_by_retiring, parse_grant_fingerprint,
 };
-pub use identity::{IdentityKind, IdentityPlace, identities_all, identity, parse_identity};
+pub use identity::{
+    IdentityKind, IdentityPlace, identities_all, identity, last_use, last_uses_all, parse_identity,
+    parse_last_use,
+};
 
 /// First byte of a key: which kind of entry it is. Stable numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,8 @@ enum Space {
     Credential = b'C',
     /// Kind, account, name in lower case → record of an account or identity.
     Identity = b'I',
+    /// Access key id or unique id of a role → record of its last use.
+    LastUse = b'L',
     /// Event id → audit record that is not in the log yet.
     Outbox = b'O',
 }

@@ -225,3 +225,15 @@ impl IdentityRecord {
         IdentityPlace::new(kind, account, name)
     }
 }
+
+/// When an access key or a role was last used: a summary that may be some minutes behind.
+/// Source of the shape: IAM model, `AccessKeyLastUsed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUseRecord {
+    /// When.
+    pub at: Timestamp,
+    /// The signing name of the service: `kms`.
+    pub service: String,
+    /// The Region of the signature.
+    pub region: String,
+}

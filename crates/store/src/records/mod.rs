@@ -16,8 +16,8 @@ use keystead_types::{AccountId, AliasName, KeyId, Timestamp};
 
 pub use grant::{GrantConstraints, GrantParty, GrantRecord, id_digest};
 pub use identity::{
-    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord,
-    PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, Tags, UserRecord,
+    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, LastUseRecord,
+    PolicyRecord, PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, Tags, UserRecord,
 };
 pub use key::{
     Deletion, Import, KeyRecord, Material, MaterialState, MultiRegion, MultiRegionRole, Replica,

@@ -4,6 +4,8 @@ mod apply;
 mod grant;
 mod identity;
 
+pub use identity::{DamagedIdentity, IdentitiesCursor, IdentitiesPage};
+
 use std::sync::Arc;
 
 use keystead_types::{AccessKeyId, AccountId, AliasName, KeyId, RequestId, Timestamp};
