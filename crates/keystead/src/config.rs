@@ -204,6 +204,8 @@ pub(crate) struct Listen {
     pub(crate) host_names: Vec<String>,
     /// How far clients' clocks may be off, minutes, 1–15.
     pub(crate) clock_skew_minutes: u8,
+    /// Whether a signed change that comes a second time is refused.
+    pub(crate) refuse_replays: bool,
     /// More addresses, each of which stands for a VPC endpoint.
     endpoint: Vec<ListenEndpoint>,
 }
@@ -215,6 +217,7 @@ impl Default for Listen {
             plain_http_beyond_loopback: false,
             host_names: Vec::new(),
             clock_skew_minutes: 5,
+            refuse_replays: false,
             endpoint: Vec::new(),
         }
     }

@@ -133,6 +133,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         server,
         host_names: host_names(listen),
         clock_skew_minutes: 5,
+        refuse_replays: false,
         home: home.clone(),
         sts,
         certificate_sessions: None,

@@ -8,7 +8,7 @@ use std::thread;
 
 use keystead_iam::StsParts;
 use keystead_server::{CertificateSessions, Hooks, Server, ServerConfig, Service, ServiceParts};
-use keystead_sigv4::{Settings, Verifier};
+use keystead_sigv4::{ReplayGuard, Settings, Verifier};
 use keystead_types::{Region, partition_of};
 use keystead_wall::{Worker, WorkerPort};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) host_names: Vec<String>,
     /// How far clients' clocks may be off, minutes.
     pub(crate) clock_skew_minutes: u8,
+    /// Whether a signed change that comes a second time is refused.
+    pub(crate) refuse_replays: bool,
     /// The Region of what has none.
     pub(crate) home: Region,
     /// What STS needs.
@@ -48,6 +50,7 @@ pub(crate) struct Plan {
 struct Wishes {
     host_names: Vec<String>,
     clock_skew_minutes: u8,
+    refuse_replays: bool,
     home: Region,
     sts: StsParts,
     certificate_sessions: Option<CertificateSessions>,
@@ -80,6 +83,7 @@ where
         server,
         host_names,
         clock_skew_minutes,
+        refuse_replays,
         home,
         sts,
         certificate_sessions,
@@ -87,6 +91,7 @@ where
     let wishes = Wishes {
         host_names,
         clock_skew_minutes,
+        refuse_replays,
         home,
         sts,
         certificate_sessions,
@@ -166,6 +171,7 @@ fn service(deployment: &Arc<Deployment>, wishes: Wishes) -> Result<Service, Stri
     let Wishes {
         host_names,
         clock_skew_minutes,
+        refuse_replays,
         home,
         sts,
         certificate_sessions,
@@ -191,6 +197,7 @@ fn service(deployment: &Arc<Deployment>, wishes: Wishes) -> Result<Service, Stri
         home,
         certificate_sessions,
         verifier: Verifier::new(settings),
+        replay_guard: refuse_replays.then(ReplayGuard::default),
         credentials: deployment.directory()?.clone(),
         clock: deployment.clock().clone(),
         entropy: deployment.entropy().clone(),

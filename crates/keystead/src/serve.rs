@@ -89,6 +89,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         server,
         host_names: file.listen.host_names,
         clock_skew_minutes: file.listen.clock_skew_minutes,
+        refuse_replays: file.listen.refuse_replays,
         home: home.clone(),
         sts,
         certificate_sessions,

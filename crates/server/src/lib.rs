@@ -20,6 +20,7 @@ mod head;
 pub mod limits;
 mod mutual;
 mod peer;
+mod replay;
 mod respond;
 mod screen;
 mod screened;

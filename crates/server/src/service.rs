@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keystead_engine::Site;
 use keystead_identity::Bearer;
-use keystead_sigv4::{Credentials, Verifier};
+use keystead_sigv4::{Credentials, ReplayGuard, Verifier};
 use keystead_types::{Clock, Entropy, Fault, Region, RequestId};
 
 use crate::CertificateSessions;
@@ -41,6 +41,8 @@ pub struct ServiceParts {
     pub certificate_sessions: Option<CertificateSessions>,
     /// Checks signatures.
     pub verifier: Verifier<Arc<Bearer>>,
+    /// Refuses a signed change that comes a second time; `None`, the usual case, refuses none.
+    pub replay_guard: Option<ReplayGuard>,
     /// Knows the access keys.
     pub credentials: Arc<dyn Credentials<Arc<Bearer>>>,
     /// Wall clock, for the window of signatures.

@@ -20,7 +20,7 @@ use crate::dispatch::dispatch;
 use crate::head::{BadHead, Route, is_form, is_json_1_1, route};
 use crate::peer::{Connected, service_source};
 use crate::respond::{Answer, Protocol, Reply, health, respond};
-use crate::sessions;
+use crate::{replay, sessions};
 
 /// The prefix of `x-amz-target`. Source: KMS model, `targetPrefix`.
 const TARGET_PREFIX: &[u8] = b"TrentService.";
@@ -255,9 +255,12 @@ fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<
         headers: &headers,
         body: body.into(),
     };
-    let own = service.parts();
-    own.verifier
-        .verify(&request, own.clock.now(), &*own.credentials)
+    let (own, now) = (service.parts(), service.parts().clock.now());
+    let verified = own.verifier.verify(&request, now, &*own.credentials)?;
+    if let Some(guard) = &own.replay_guard {
+        replay::check(guard, &verified, operation(parts), (parts, body), now)?;
+    }
+    Ok(verified)
 }
 
 /// The host that the client named, for verification and the audit record.
@@ -323,6 +326,7 @@ fn reason(refused: &Refused) -> Rejection {
             Rejection::Expired
         }
         Refused::UnknownToken => Rejection::UnknownKey,
+        Refused::ReplayGuardFull => Rejection::Overloaded,
         Refused::Internal => Rejection::Internal,
         other if other.kind() == FaultKind::IncompleteSignature => Rejection::IncompleteSignature,
         _ => Rejection::InvalidSignature,

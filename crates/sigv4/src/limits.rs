@@ -28,5 +28,11 @@ pub const MINUTE_MILLIS: i64 = 60_000;
 pub const SIGNING_KEYS_MAX: usize = 1024;
 /// Longest piece of a request that an error message repeats. Source: ours.
 pub const ECHO_MAX_BYTES: usize = 512;
-/// Signatures that a replay guard remembers. Source: ours; 870 mutations a second for 5 minutes.
+/// Signatures that a replay guard remembers. Source: ours; 870 mutations a second for 5 minutes,
+/// in about 25 MiB.
 pub const REPLAY_MAX: usize = 262_144;
+/// Signatures of one account among them. Source: ours; 218 mutations a second for 5 minutes, above
+/// KMS's quotas for all of them together (50 a second for CreateGrant, 5 for most others).
+pub const REPLAY_PER_ACCOUNT_MAX: usize = REPLAY_MAX / 4;
+/// Parts of a replay guard, each with a lock of its own. Source: ours.
+pub const REPLAY_SHARDS: usize = 16;

@@ -11,6 +11,8 @@ use crate::moment::Moment;
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \
     provided. Check your AWS Secret Access Key and signing method. Consult the service \
     documentation for details.";
+const REPEATED: &str = "Signature not valid: a request with this signature was received before. \
+    Sign the request again.";
 const TOKEN_INVALID: &str = "The security token included in the request is invalid.";
 const TOKEN_EXPIRED: &str = "The security token included in the request is expired";
 
@@ -78,6 +80,10 @@ pub enum Rejection {
     NotCanonical(&'static str),
     /// The signature is wrong.
     Signature,
+    /// The signature is right, but it has been used before: see [`crate::ReplayGuard`].
+    Repeated,
+    /// No room to remember a signature, so that a repetition could not be told.
+    ReplayGuardFull,
     /// No such access key, or a session token that is missing, wrong or not wanted.
     UnknownToken,
     /// The session's time is over.
@@ -141,7 +147,9 @@ impl Rejection {
             | Self::Host
             | Self::Payload
             | Self::NotCanonical(_)
-            | Self::Signature => FaultKind::InvalidSignature,
+            | Self::Signature
+            | Self::Repeated => FaultKind::InvalidSignature,
+            Self::ReplayGuardFull => FaultKind::Throttling,
             Self::UnknownToken => FaultKind::UnrecognizedClient,
             Self::ExpiredToken => FaultKind::ExpiredToken,
             Self::Internal => FaultKind::KMSInternal,
@@ -225,6 +233,8 @@ impl Rejection {
             | Self::NotCanonical(_)
             | Self::Signature
             | Self::Internal => MISMATCH.to_owned(),
+            Self::Repeated => REPEATED.to_owned(),
+            Self::ReplayGuardFull => "Rate exceeded".to_owned(),
             Self::UnknownToken => TOKEN_INVALID.to_owned(),
             Self::ExpiredToken => TOKEN_EXPIRED.to_owned(),
         }

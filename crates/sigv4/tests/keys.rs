@@ -11,7 +11,7 @@ mod signing;
 
 use keystead_sigv4::limits::SIGNING_KEYS_MAX;
 use keystead_sigv4::{Rejection, Replay, ReplayGuard};
-use signing::{Draft, KEY_ID, Keys, NOW, SECRET, verifier};
+use signing::{Draft, KEY_ID, Keys, NOW, SECRET, Verified, verifier};
 
 fn as_key(id: &str, secret: &str) -> Draft {
     let draft = Draft {
@@ -147,31 +147,87 @@ fn a_region_that_is_switched_off_is_refused_at_once() {
     assert_eq!(why, Rejection::ScopeRegion);
 }
 
+const ACCOUNT: &str = "111122223333";
+
+fn account(number: &str) -> keystead_types::AccountId {
+    keystead_types::AccountId::parse(number).unwrap()
+}
+
+/// A verified request; each body and date has a signature of its own.
+fn changing(body: &str, date: &str) -> Verified {
+    let draft = Draft {
+        body: body.into(),
+        ..Draft::kms()
+    };
+    draft.at(date).sign().verify().unwrap()
+}
+
 /// B12, with the option on.
 #[test]
 fn b12_a_guard_refuses_the_second_of_two_equal_requests() {
-    let guard = ReplayGuard::with_capacity(2);
-    let request = |body: &str, date: &str| {
-        let draft = Draft {
-            body: body.into(),
-            ..Draft::kms()
-        };
-        draft.at(date).sign().verify().unwrap()
-    };
-    let one = request("1", "20150830T123600Z");
-    assert_eq!(guard.admit(&one, NOW), Replay::Fresh);
-    assert_eq!(guard.admit(&one, NOW), Replay::Repeated);
-    let two = request("2", "20150830T123700Z");
-    assert_eq!(guard.admit(&two, NOW), Replay::Fresh);
-    let three = request("3", "20150830T123700Z");
-    assert_eq!(guard.admit(&three, NOW), Replay::Full);
+    let guard = ReplayGuard::with_capacity(1, 2, 2);
+    let own = account(ACCOUNT);
+    let one = changing("1", "20150830T123600Z");
+    assert_eq!(guard.admit(&one, own, NOW), Replay::Fresh);
+    assert_eq!(guard.admit(&one, own, NOW), Replay::Repeated);
+    let two = changing("2", "20150830T123700Z");
+    assert_eq!(guard.admit(&two, own, NOW), Replay::Fresh);
+    let three = changing("3", "20150830T123700Z");
+    assert_eq!(guard.admit(&three, own, NOW), Replay::Full);
     // Remembered for as long as it would verify: 5 minutes and the rest of a second.
     let last = NOW.plus_millis(300_999);
-    assert_eq!(guard.admit(&three, last), Replay::Full);
-    assert_eq!(guard.admit(&one, last), Replay::Repeated);
+    assert_eq!(guard.admit(&three, own, last), Replay::Full);
+    assert_eq!(guard.admit(&one, own, last), Replay::Repeated);
     assert_eq!(one.until(), NOW.plus_millis(301_000));
-    assert_eq!(guard.admit(&three, one.until()), Replay::Fresh);
-    assert_eq!(guard.admit(&two, one.until()), Replay::Repeated);
+    assert_eq!(guard.admit(&three, own, one.until()), Replay::Fresh);
+    assert_eq!(guard.admit(&two, own, one.until()), Replay::Repeated);
+    assert_eq!(guard.remembered(), 2);
+}
+
+#[test]
+fn an_account_that_fills_its_share_of_a_guard_keeps_nobody_else_out() {
+    let guard = ReplayGuard::with_capacity(4, 64, 16);
+    let (loud, quiet) = (account(ACCOUNT), account("444455556666"));
+    let date = "20150830T123600Z";
+    let mut fresh = 0;
+    for n in 0..200 {
+        match guard.admit(&changing(&n.to_string(), date), loud, NOW) {
+            Replay::Fresh => fresh += 1,
+            Replay::Full => {}
+            Replay::Repeated => panic!("no two of them are equal"),
+        }
+    }
+    assert_eq!((fresh, guard.remembered()), (16, 16));
+    let other = changing("other", date);
+    assert_eq!(guard.admit(&other, quiet, NOW), Replay::Fresh);
+    assert_eq!(guard.admit(&other, quiet, NOW), Replay::Repeated);
+    // With time the share is free again.
+    let later = other.until();
+    let fresh = (0..200).filter(|n| {
+        let next = changing(&n.to_string(), "20150830T123700Z");
+        guard.admit(&next, loud, later) == Replay::Fresh
+    });
+    assert_eq!(fresh.count(), 16);
+}
+
+#[test]
+fn of_equal_requests_at_once_exactly_one_is_fresh() {
+    let guard = ReplayGuard::default();
+    let own = account(ACCOUNT);
+    for round in 0..50 {
+        let one = changing(&round.to_string(), "20150830T123600Z");
+        let barrier = std::sync::Barrier::new(4);
+        let fresh: usize = std::thread::scope(|scope| {
+            let tries = [(); 4].map(|()| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    usize::from(guard.admit(&one, own, NOW) == Replay::Fresh)
+                })
+            });
+            tries.into_iter().map(|each| each.join().unwrap()).sum()
+        });
+        assert_eq!(fresh, 1, "round {round}");
+    }
 }
 
 #[test]

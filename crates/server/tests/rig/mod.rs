@@ -240,6 +240,7 @@ fn service(
         home: region,
         certificate_sessions,
         verifier: Verifier::new(Settings::new(&["kms", "iam", "sts"], |_, _| true).unwrap()),
+        replay_guard: None,
         credentials: directory,
         clock,
         entropy,
