@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keystead_store::records::IdentityRecord;
 use keystead_store::{Change, IdentityKind, IdentityPlace, StoreError};
@@ -97,7 +97,10 @@ impl<'d> Draft<'d> {
         }
         // Until the end of the commit is known, also when this future is dropped.
         self.writer.stale = true;
-        let revision = match self.directory.records.apply(changes).await {
+        let mut abandoned = Abandoned(Some(&self.directory.behind));
+        let applied = self.directory.records.apply(changes).await;
+        abandoned.0 = None;
+        let revision = match applied {
             Ok(revision) => revision,
             Err(error) => return Err(self.after(error).await),
         };
@@ -137,6 +140,21 @@ impl<'d> Draft<'d> {
                 previous,
             }),
             (None, None) => None,
+        }
+    }
+}
+
+/// Tells of a commit that was dropped before its end was known, before the lock of writers is free:
+/// whoever takes it next reads the store again, and until that is done the view is not current.
+struct Abandoned<'d>(Option<&'d AtomicBool>);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if let Some(behind) = self.0 {
+            behind.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                "nobody waited for the end of a change of identities; they are read again"
+            );
         }
     }
 }

@@ -121,8 +121,9 @@ async fn what_is_in_the_store_counts_whatever_the_caller_was_told() {
 async fn a_commit_that_nobody_waits_for_is_found_by_the_next_draft() {
     use std::future::Future;
     use std::task::{Context, Poll, Waker};
-    /// Commits, and answers only when asked a second time.
-    struct Slow(MemoryBackend);
+    /// Commits, and answers only when asked a second time; scans so too, when told.
+    #[derive(Default)]
+    struct Slow(MemoryBackend, AtomicBool);
     impl Backend for Slow {
         fn get(&self, keys: Vec<Vec<u8>>) -> BoxFuture<'_, GetResult> {
             self.0.get(keys)
@@ -133,7 +134,12 @@ async fn a_commit_that_nobody_waits_for_is_found_by_the_next_draft() {
             limit: usize,
             keys_only: bool,
         ) -> BoxFuture<'_, Result<ScanPage, StoreError>> {
-            self.0.scan(range, limit, keys_only)
+            Box::pin(async move {
+                if self.1.load(Ordering::SeqCst) {
+                    tokio::task::yield_now().await;
+                }
+                self.0.scan(range, limit, keys_only).await
+            })
         }
         fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Revision, StoreError>> {
             Box::pin(async move {
@@ -144,18 +150,31 @@ async fn a_commit_that_nobody_waits_for_is_found_by_the_next_draft() {
         }
     }
     let mut rig = Rig::new();
-    rig.records = Records::new(Arc::new(Slow(MemoryBackend::new())));
+    let slow = Arc::new(Slow::default());
+    rig.records = Records::new(slow.clone());
     let directory = rig.open().await;
     let mut draft = directory.draft().await;
     draft
         .put(IdentityRecord::User(user(&directory, "alice")))
         .unwrap();
+    let mut context = Context::from_waker(Waker::noop());
     {
         let mut commit = Box::pin(draft.commit(Vec::new()));
-        let mut context = Context::from_waker(Waker::noop());
         assert!(matches!(commit.as_mut().poll(&mut context), Poll::Pending));
+        // On its way, as every change for a while.
+        assert!(directory.is_current());
     }
+    assert!(!directory.is_current());
+    slow.1.store(true, Ordering::SeqCst);
+    {
+        // Also while somebody has the lock and reads.
+        let mut reading = Box::pin(directory.refresh());
+        assert!(matches!(reading.as_mut().poll(&mut context), Poll::Pending));
+        assert!(!directory.is_current());
+    }
+    slow.1.store(false, Ordering::SeqCst);
     let draft = directory.draft().await;
+    assert!(directory.is_current());
     assert!(draft.world().account(account()).user("alice").is_some());
     drop(draft);
     assert!(there(&directory));
