@@ -10,6 +10,7 @@ use std::sync::Arc;
 use keystead_types::Principal;
 
 use crate::evaluate::{Named, Policy, Request, Verdict};
+use crate::outcomes::{Outcomes, Witness};
 
 /// A compiled policy and the name by which people know it.
 #[derive(Debug, Clone)]
@@ -138,10 +139,11 @@ impl Decision {
 }
 
 /// What one list of policies says: the first Deny, else the first Allow.
-fn any_of(
+fn any_of<W: Witness>(
     policies: &[NamedPolicy],
     request: &Request<'_>,
-    kind: Kind,
+    (kind, level): (Kind, Option<usize>),
+    witness: &mut W,
 ) -> Result<Option<Place>, Denial> {
     let mut allowed = None;
     for NamedPolicy { name, policy } in policies {
@@ -150,7 +152,8 @@ fn any_of(
             policy: Some(name.clone()),
             statement,
         };
-        match policy.evaluate(request) {
+        witness.consulted(kind, level, policy);
+        match policy.evaluate_before(request, witness) {
             Verdict::Denied { statement } => return Err(Denial::Explicit(place(statement))),
             Verdict::Allowed { statement, .. } => {
                 allowed.get_or_insert_with(|| place(statement));
@@ -180,7 +183,18 @@ fn any_of(
 ///    account: nobody speaks for strangers there, and there is nothing to make a grant for. The
 ///    account's root user needs no policy.
 pub fn decide(case: &Case<'_>, request: &Request<'_>) -> Decision {
-    match consider(case, request) {
+    decide_before(case, request, &mut ())
+}
+
+/// Decides as [`decide`] does, and notes on the way what became of every statement: for an allowed
+/// request of all of them, for a denied one up to the Deny. What `outcomes` had before is gone.
+pub fn decide_noting(case: &Case<'_>, request: &Request<'_>, outcomes: &mut Outcomes) -> Decision {
+    outcomes.clear();
+    decide_before(case, request, outcomes)
+}
+
+fn decide_before<W: Witness>(case: &Case<'_>, request: &Request<'_>, witness: &mut W) -> Decision {
+    match consider(case, request, witness) {
         Ok(basis) => Decision::Allowed(basis),
         Err(denial) => Decision::Denied(denial),
     }
@@ -214,30 +228,54 @@ impl Callers {
     }
 }
 
-fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
-    let levels = |levels: &[Level], kind| -> Result<bool, Denial> {
-        let mut all = true;
-        for level in levels {
-            all &= any_of(level, request, kind)?.is_some();
-        }
-        Ok(all)
+/// Whether every level of guardrails allows.
+fn levels<W: Witness>(
+    levels: &[Level],
+    request: &Request<'_>,
+    kind: Kind,
+    witness: &mut W,
+) -> Result<bool, Denial> {
+    let mut all = true;
+    for (index, level) in levels.iter().enumerate() {
+        all &= any_of(level, request, (kind, Some(index)), witness)?.is_some();
+    }
+    Ok(all)
+}
+
+/// Whether a policy allows, or is absent.
+fn one<W: Witness>(
+    policy: Option<&NamedPolicy>,
+    request: &Request<'_>,
+    kind: Kind,
+    witness: &mut W,
+) -> Result<bool, Denial> {
+    let Some(policy) = policy else {
+        return Ok(true);
     };
-    let one = |policy: Option<&NamedPolicy>, kind| match policy {
-        Some(policy) => {
-            any_of(std::slice::from_ref(policy), request, kind).map(|allow| allow.is_some())
-        }
-        None => Ok(true),
-    };
+    let policy = std::slice::from_ref(policy);
+    any_of(policy, request, (kind, None), witness).map(|allow| allow.is_some())
+}
+
+fn consider<W: Witness>(
+    case: &Case<'_>,
+    request: &Request<'_>,
+    witness: &mut W,
+) -> Result<Basis, Denial> {
     // Every explicit Deny first: `?` ends with the first of them.
-    let resource_control = levels(case.resource_control, Kind::ResourceControl)?;
-    let service_control = levels(case.service_control, Kind::ServiceControl)?;
-    let endpoint = one(case.endpoint, Kind::Endpoint)?;
-    let resource = of_resource(case.resource, request)?;
+    let resource_control = levels(
+        case.resource_control,
+        request,
+        Kind::ResourceControl,
+        witness,
+    )?;
+    let service_control = levels(case.service_control, request, Kind::ServiceControl, witness)?;
+    let endpoint = one(case.endpoint, request, Kind::Endpoint, witness)?;
+    let resource = of_resource(case.resource, request, witness)?;
     let callers = Callers {
-        identity: any_of(case.identity, request, Kind::Identity)?,
-        boundary: one(case.boundary, Kind::Boundary)?,
+        identity: any_of(case.identity, request, (Kind::Identity, None), witness)?,
+        boundary: one(case.boundary, request, Kind::Boundary, witness)?,
         session: match case.session {
-            Some(policies) => any_of(policies, request, Kind::Session)?.is_some(),
+            Some(policies) => any_of(policies, request, (Kind::Session, None), witness)?.is_some(),
             None => true,
         },
         root: matches!(request.principal, Principal::Root { .. }),
@@ -283,16 +321,21 @@ fn consider(case: &Case<'_>, request: &Request<'_>) -> Result<Basis, Denial> {
 }
 
 /// What the resource's policy allows, and as whom it names the caller.
-fn of_resource(
+fn of_resource<W: Witness>(
     policy: Option<&Policy>,
     request: &Request<'_>,
+    witness: &mut W,
 ) -> Result<Option<(Basis, Named)>, Denial> {
     let place = |statement| Place {
         kind: Kind::Resource,
         policy: None,
         statement,
     };
-    match policy.map(|policy| policy.evaluate(request)) {
+    let verdict = policy.map(|policy| {
+        witness.consulted(Kind::Resource, None, policy);
+        policy.evaluate_before(request, witness)
+    });
+    match verdict {
         Some(Verdict::Denied { statement }) => Err(Denial::Explicit(place(statement))),
         Some(Verdict::Allowed { statement, named }) => {
             Ok(Some((Basis::Statement(place(statement)), named)))

@@ -8,6 +8,7 @@ use keystead_types::{AccountId, Principal};
 
 use crate::condition::ConditionTrace;
 use crate::context::{ConditionKey, Context, Presence, Value};
+use crate::digest::PolicyDigest;
 use crate::document;
 use crate::error::{PolicyError, PolicyErrorKind};
 use crate::limits::{
@@ -15,6 +16,7 @@ use crate::limits::{
     ENDPOINT_POLICY_MAX_CHARS, EXPLAINED_CONDITIONS_MAX, IDENTITY_POLICY_MAX_CHARS,
     KEY_POLICY_MAX_BYTES, TRUST_POLICY_MAX_CHARS,
 };
+use crate::outcomes::Witness;
 use crate::principal::{Asker, NamedPrincipal, Partition};
 use crate::statement::{Asked, Effect, Statement, StatementOutcome};
 use crate::variable::Version;
@@ -24,6 +26,7 @@ use crate::variable::Version;
 pub struct Policy {
     version: Version,
     statements: Box<[Statement]>,
+    digest: PolicyDigest,
 }
 
 /// Who wants to do what to which key.
@@ -156,6 +159,7 @@ impl Policy {
         Ok(Self {
             version,
             statements,
+            digest: PolicyDigest::of::<&str, &str>(kind, document, &[]),
         })
     }
 
@@ -170,6 +174,7 @@ impl Policy {
         bound: &[(A, U)],
     ) -> Result<Self, PolicyError> {
         let mut policy = Self::compile(kind, document)?;
+        policy.digest = PolicyDigest::of(kind, document, bound);
         let named: Vec<(NamedPrincipal, &str)> = bound
             .iter()
             .filter_map(|(arn, id)| {
@@ -194,7 +199,17 @@ impl Policy {
         Self {
             version: Version::V2012,
             statements: Box::new([Statement::allow_all()]),
+            digest: PolicyDigest::ALLOW_ALL,
         }
+    }
+
+    /// Which document it is, and whom its principals were bound to.
+    pub fn digest(&self) -> PolicyDigest {
+        self.digest
+    }
+
+    pub(crate) fn statements(&self) -> &[Statement] {
+        &self.statements
     }
 
     /// The document's `Version`.
@@ -205,11 +220,20 @@ impl Policy {
     /// Evaluates the policy. Allocates nothing. In a partition that does not exist nothing
     /// matches.
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
+        self.evaluate_before(request, &mut ())
+    }
+
+    /// The same; tells what becomes of each statement.
+    pub(crate) fn evaluate_before<W: Witness>(
+        &self,
+        request: &Request<'_>,
+        witness: &mut W,
+    ) -> Verdict {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
         let metered = Metered::new(request.context);
         let asked = asked(request, &action, &metered);
-        metered.bounded(asked.map_or(Verdict::NotMatched, |asked| self.decide(&asked)))
+        metered.bounded(asked.map_or(Verdict::NotMatched, |asked| self.decide(&asked, witness)))
     }
 
     /// Evaluates a trust policy for an identity that a provider vouched for and that has no
@@ -221,14 +245,16 @@ impl Policy {
         let metered = Metered::new(request.context);
         let asked = asked(request, &action, &metered);
         metered.bounded(asked.map_or(Verdict::NotMatched, |asked| {
-            self.decide(&asked.vouched_by(provider))
+            self.decide(&asked.vouched_by(provider), &mut ())
         }))
     }
 
-    fn decide(&self, asked: &Asked<'_>) -> Verdict {
+    fn decide<W: Witness>(&self, asked: &Asked<'_>, witness: &mut W) -> Verdict {
         let mut best: Option<(usize, Named)> = None;
         for (index, statement) in self.statements.iter().enumerate() {
-            let StatementOutcome::Matched(named) = statement.outcome(asked) else {
+            let outcome = statement.outcome(asked);
+            witness.outcome(statement.effect, outcome);
+            let StatementOutcome::Matched(named) = outcome else {
                 continue;
             };
             if statement.effect == Effect::Deny {

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::condition::ConditionTrace;
+use crate::context::Context;
 use crate::decide::{Basis, Case, Decision, Denial, Granted, Kind, NamedPolicy, Place, decide};
+use crate::digest::PolicyDigest;
 use crate::evaluate::{Named, Policy, Request, StatementTrace};
 use crate::limits::{
     EXPLAINED_CONDITIONS_MAX, EXPLAINED_STATEMENTS_MAX, EXPLAINED_VALUE_MAX_CHARS,
 };
+use crate::outcomes::PolicyOutcomes;
 use crate::statement::{Effect, StatementOutcome};
 
 /// A policy that took part in a decision.
@@ -75,6 +78,64 @@ pub fn explain(case: &Case<'_>, request: &Request<'_>) -> Explanation {
     }
 }
 
+impl Policy {
+    /// What is on record of a decision in which this policy took part, told with its texts. Values
+    /// of failed conditions are read from `context`. `None` when the record is of another policy.
+    pub fn recall(
+        &self,
+        recorded: &PolicyOutcomes,
+        context: &dyn Context,
+    ) -> Option<Vec<StatementTrace>> {
+        if recorded.digest != self.digest() {
+            return None;
+        }
+        let everything = [(Effect::Allow, StatementOutcome::Matched(Named::Everyone))];
+        let outcomes = match self.digest() == PolicyDigest::ALLOW_ALL {
+            true => &everything[..],
+            false => &recorded.statements,
+        };
+        let statements = self.statements();
+        let whole = match recorded.cut {
+            true => outcomes.len() <= statements.len(),
+            false => outcomes.len() == statements.len(),
+        };
+        if !whole {
+            return None;
+        }
+        let mut traces = traces_of(outcomes);
+        for (trace, statement) in traces.iter_mut().zip(statements) {
+            if trace.effect != statement.effect {
+                return None;
+            }
+            trace.sid = statement.sid.clone();
+            if let StatementOutcome::ConditionNotMet { condition } = trace.outcome {
+                let failed = statement.conditions.get(condition)?;
+                trace.condition = Some(failed.trace(context));
+            }
+        }
+        Some(traces)
+    }
+}
+
+impl PolicyOutcomes {
+    /// The same where the policy is not there any more: without its texts.
+    pub fn traces(&self) -> Vec<StatementTrace> {
+        traces_of(&self.statements)
+    }
+}
+
+fn traces_of(outcomes: &[(Effect, StatementOutcome)]) -> Vec<StatementTrace> {
+    let trace =
+        |(statement, (effect, outcome)): (usize, &(Effect, StatementOutcome))| StatementTrace {
+            statement,
+            sid: None,
+            effect: *effect,
+            outcome: *outcome,
+            condition: None,
+        };
+    outcomes.iter().enumerate().map(trace).collect()
+}
+
 /// A policy that is there or not, as a list.
 fn list(policy: Option<&NamedPolicy>) -> &[NamedPolicy] {
     policy.map_or(&[], std::slice::from_ref)
@@ -92,7 +153,7 @@ impl Explanation {
             if left == 0 {
                 policies_left_out += 1;
             } else {
-                policies.push(participant.to_json(&mut left));
+                policies.push(participant.told(&mut left));
             }
         }
         let mut object = Map::new();
@@ -136,8 +197,13 @@ fn json_of_place(place: &Place) -> Value {
 }
 
 impl Participant {
+    /// As a member of `policies` in [`Explanation::to_json`], of about `max_bytes` at most.
+    pub fn to_json(&self, max_bytes: usize) -> Value {
+        self.told(&mut { max_bytes })
+    }
+
     /// Takes what it uses from `left`.
-    fn to_json(&self, left: &mut usize) -> Value {
+    fn told(&self, left: &mut usize) -> Value {
         let mut object = Map::new();
         object.insert("kind".into(), self.kind.as_str().into());
         if let Some(name) = &self.name {

@@ -48,6 +48,7 @@ mod condition;
 mod context;
 mod decide;
 mod default;
+mod digest;
 mod document;
 mod element;
 mod error;
@@ -58,6 +59,8 @@ pub mod limits;
 mod literal;
 mod managed;
 mod operator;
+mod outcomes;
+mod present;
 mod principal;
 mod shown;
 mod statement;
@@ -66,13 +69,18 @@ mod wildcard;
 
 pub use condition::ConditionTrace;
 pub use context::{ConditionKey, Context, KnownKey, NoContext, Presence, Value};
-pub use decide::{Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Place, decide};
+pub use decide::{
+    Basis, Case, Decision, Denial, Granted, Kind, Level, NamedPolicy, Place, decide, decide_noting,
+};
 pub use default::default_key_policy;
+pub use digest::PolicyDigest;
 pub use document::counted_chars;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use evaluate::{Named, Policy, PolicyKind, Request, StatementTrace, Verdict};
 pub use explain::{Explanation, Participant, explain};
 pub use managed::ManagedKey;
+pub use outcomes::{Outcomes, PolicyOutcomes};
+pub use present::present_conditions;
 pub use principal::{NamedPrincipal, Partition};
 pub use shown::with_unique_ids;
 pub use statement::{Effect, StatementOutcome};

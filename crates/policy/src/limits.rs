@@ -54,6 +54,12 @@ pub const EXPLAINED_VALUE_MAX_CHARS: usize = 256;
 pub const EXPLAINED_CONDITIONS_MAX: usize = 100;
 /// Statements of one policy that an explanation names. Ours.
 pub const EXPLAINED_STATEMENTS_MAX: usize = 100;
+/// Bytes of the outcomes of all statements that one decision notes; what comes after is left out.
+/// Ours: thirty policies with some different statements each. A usual decision has below 100.
+pub const OUTCOMES_MAX_BYTES: usize = 1_024;
+/// Condition keys of a request that are told with its explanation. Ours: more than any request has
+/// besides its tags and its encryption context.
+pub const PRESENT_KEYS_MAX: usize = 64;
 /// Bytes of an untrusted name that an error message repeats. Ours.
 pub const ECHO_MAX_CHARS: usize = 40;
 /// Longest action that is lower-cased without allocation, bytes. Ours: KMS's longest is 39.
