@@ -315,5 +315,9 @@ mod tests {
         for bad in ["", "aws", ":x", "aws:"] {
             assert!(ConditionKey::parse(bad).is_none(), "{bad}");
         }
+        // Characters, not bytes.
+        let long = |chars: usize| format!("aws:{}", "é".repeat(chars - 4));
+        assert!(ConditionKey::parse(&long(CONDITION_KEY_MAX_CHARS)).is_some());
+        assert!(ConditionKey::parse(&long(CONDITION_KEY_MAX_CHARS + 1)).is_none());
     }
 }

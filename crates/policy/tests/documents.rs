@@ -188,6 +188,8 @@ fn the_place_and_the_class_are_told() {
         why.to_string(),
         "Statement 2: Effect must be Allow or Deny."
     );
+    // Whoever sent a key policy is told both.
+    assert_eq!(why.fault().message(), Some(why.to_string().as_str()));
     // An untrusted name is shortened and escaped.
     let long = json!({"Statement": statement(), "\n\u{1b}[31m".repeat(1000): 1});
     let shown = compile(&long).unwrap_err().to_string();

@@ -76,6 +76,8 @@ fn assert_refused(kind: PolicyKind, good: &Value, changes: &Value, text: &str) {
 
 const VENDOR: &str = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
 
+const SERVICE: &str = "Resource vendor must be fully qualified and cannot contain regexes.";
+
 #[test]
 fn identity_policies_are_checked_as_iam_does() {
     let good = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"});
@@ -141,10 +143,10 @@ fn identity_policies_are_checked_as_iam_does() {
             json!({"Resource": "arn:moon:s3:::x"}),
             "Partition \"moon\" is not valid for resource \"arn:moon:s3:::x\".",
         ),
-        (
-            json!({"Resource": "arn:aws:"}),
-            "Resource vendor must be fully qualified and cannot contain regexes.",
-        ),
+        (json!({"Resource": "arn:aws"}), SERVICE),
+        (json!({"Resource": "arn:aws:"}), SERVICE),
+        (json!({"Resource": "arn:aws:s3"}), SERVICE),
+        (json!({"Resource": "arn:aws::x"}), SERVICE),
         (
             json!({"Sid": "a b"}),
             "Statement IDs (SID) must be alpha-numeric. \
@@ -362,7 +364,11 @@ fn sizes_are_bounded_by_kind() {
         assert_eq!(fault.kind(), FaultKind::LimitExceeded);
         assert_eq!(fault.message(), Some(text.as_str()));
     }
-    let blank = " ".repeat(limits::DOCUMENT_MAX_BYTES + 1);
+    let statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let mut blank = json!({ "Statement": statement }).to_string();
+    blank += &" ".repeat(limits::DOCUMENT_MAX_BYTES - blank.len());
+    assert!(Policy::compile(PolicyKind::Identity, &blank).is_ok());
+    blank += " ";
     let why = Policy::compile(PolicyKind::Identity, &blank).unwrap_err();
     assert_eq!(why.kind(), PolicyErrorKind::TooLarge);
 }

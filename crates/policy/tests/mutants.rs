@@ -7,9 +7,18 @@
     reason = "a test fails by panicking"
 )]
 
-use keystead_policy::limits::QUESTION_GROUPS_PER_POLICY_MAX;
-use keystead_policy::{Partition, Policy, PolicyErrorKind, PolicyKind};
-use keystead_types::AccountId;
+use std::cell::Cell;
+use std::sync::Arc;
+
+use keystead_policy::limits::{
+    CONTEXT_QUESTIONS_MAX, EXPLAINED_CONDITIONS_MAX, EXPLAINED_VALUE_MAX_CHARS,
+    QUESTION_GROUPS_PER_POLICY_MAX,
+};
+use keystead_policy::{
+    Case, ConditionKey, Context, NamedPolicy, NoContext, Partition, Policy, PolicyErrorKind,
+    PolicyKind, Presence, Request, Value as Told, Verdict, explain,
+};
+use keystead_types::{AccountId, Principal};
 use serde_json::{Value, json};
 
 /// An identity policy that denies everything under a condition.
@@ -94,4 +103,144 @@ fn only_what_looks_like_a_unique_id_is_taken_for_a_principal_that_is_gone() {
     ] {
         assert_eq!(why(other), PolicyErrorKind::InvalidArn, "{other}");
     }
+}
+
+fn ours() -> AccountId {
+    AccountId::parse("111122223333").unwrap()
+}
+
+fn request<'a>(principal: &'a Principal, context: &'a dyn Context) -> Request<'a> {
+    Request {
+        principal,
+        partition: "aws",
+        action: "kms:Encrypt",
+        resource: "arn:aws:kms:eu-west-1:111122223333:key/x",
+        resource_account: ours(),
+        unique_id: None,
+        context,
+    }
+}
+
+fn root() -> Principal {
+    Principal::Root { account: ours() }
+}
+
+#[test]
+fn an_explanation_repeats_so_many_conditions_and_no_more() {
+    let statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": true}}});
+    let policy = |statements: usize| {
+        let document = json!({"Version": "2012-10-17", "Statement": vec![&statement; statements]});
+        let policy = Policy::compile(PolicyKind::Identity, &document.to_string()).unwrap();
+        NamedPolicy {
+            name: "some".into(),
+            policy: Arc::new(policy),
+        }
+    };
+    let root = root();
+    for split in [0, 1, EXPLAINED_CONDITIONS_MAX, EXPLAINED_CONDITIONS_MAX + 1] {
+        // What one policy takes is missing for the next.
+        let all = EXPLAINED_CONDITIONS_MAX + 2;
+        let identity: Vec<NamedPolicy> = [split, all - split]
+            .into_iter()
+            .filter(|statements| *statements > 0)
+            .map(policy)
+            .collect();
+        let case = Case {
+            identity: &identity,
+            ..Case::default()
+        };
+        let told = explain(&case, &request(&root, &NoContext));
+        let traces = told.participants.iter().flat_map(|one| &one.traces);
+        let repeated: Vec<bool> = traces.map(|trace| trace.condition.is_some()).collect();
+        assert_eq!(repeated.len(), all);
+        assert!(repeated[..EXPLAINED_CONDITIONS_MAX].iter().all(|it| *it));
+        assert!(!repeated[EXPLAINED_CONDITIONS_MAX..].iter().any(|it| *it));
+    }
+}
+
+#[test]
+fn the_json_of_an_explanation_has_the_condition_and_a_short_sid() {
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "a".repeat(EXPLAINED_VALUE_MAX_CHARS + 1), "Effect": "Allow", "Action": "*",
+         "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": ["true", "false"]}}},
+        {"Sid": "Second", "Effect": "Deny", "Action": "s3:*", "Resource": "*"},
+    ]});
+    let policy = Policy::compile(PolicyKind::Identity, &document.to_string()).unwrap();
+    let name = "some".into();
+    let policy = Arc::new(policy);
+    let identity = [NamedPolicy { name, policy }];
+    let case = Case {
+        identity: &identity,
+        ..Case::default()
+    };
+    let root = root();
+    let told = explain(&case, &request(&root, &NoContext));
+    let first = json!({
+        "statement": 0, "sid": "a".repeat(EXPLAINED_VALUE_MAX_CHARS), "effect": "Allow",
+        "outcome": "condition not met",
+        "condition": {
+            "operator": "Bool", "key": "aws:SecureTransport",
+            "policyValues": ["true", "false"], "requestValues": "absent",
+        },
+    });
+    let second = json!({
+        "statement": 1, "sid": "Second", "effect": "Deny", "outcome": "other action",
+    });
+    let policies = |statements: &[&Value], more: u64| {
+        let mut policy = json!({
+            "kind": "identity-based policy", "policy": "some", "statements": statements,
+        });
+        if more > 0 {
+            policy["more"] = json!(more);
+        }
+        json!([policy])
+    };
+    // To the byte.
+    let (one, other) = (first.to_string().len(), second.to_string().len());
+    for (room, expected) in [
+        (16_384, policies(&[&first, &second], 0)),
+        (one + other, policies(&[&first, &second], 0)),
+        (one + other - 1, policies(&[&first], 1)),
+        (one, policies(&[&first], 1)),
+        (one - 1, policies(&[], 2)),
+    ] {
+        let decision = json!({"allowed": true, "by": "root user"});
+        let expected = json!({"decision": decision, "policies": expected});
+        assert_eq!(told.to_json(room), expected, "{room}");
+    }
+}
+
+/// Has many tag keys, none of them a user's name, and counts how often it is asked.
+struct Asked(Cell<u32>);
+
+impl Context for Asked {
+    fn values(&self, key: &ConditionKey, each: &mut dyn FnMut(Told<'_>)) -> Presence {
+        self.0.set(self.0.get() + 1);
+        if key.name() == "aws:TagKeys" {
+            (0..256).for_each(|_| each(Told::Text("a")));
+            return Presence::Multi;
+        }
+        each(Told::Text("b"));
+        Presence::Single
+    }
+}
+
+#[test]
+fn a_request_is_asked_so_often_and_no_more() {
+    let asked = |variables: usize| {
+        let values = vec!["${aws:username}"; variables];
+        let policy = under(&json!({"ForAllValues:StringNotEquals": {"aws:TagKeys": values}}));
+        let policy = Policy::compile(PolicyKind::Identity, &policy).unwrap();
+        let (root, context) = (root(), Asked(Cell::new(0)));
+        assert_eq!(
+            policy.evaluate(&request(&root, &context)),
+            Verdict::Denied { statement: 0 }
+        );
+        context.0.get()
+    };
+    assert_eq!(asked(1), 1 + 256);
+    assert_eq!(asked(70), 1 + 70 * 256);
+    // The question that would be the last is not put.
+    assert_eq!(asked(100), CONTEXT_QUESTIONS_MAX - 1);
 }

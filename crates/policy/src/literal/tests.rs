@@ -38,6 +38,7 @@ fn dates_are_moments() {
         ("2026-05-01", 1_777_593_600),
         ("2026-05", 1_777_593_600),
         ("2024-02-29", 1_709_164_800),
+        ("2000-02-29", 951_782_400),
         ("2000-03-01", 951_868_800),
         ("0000-01-01", -62_167_219_200),
         ("1443024000", 1_443_024_000),
@@ -103,6 +104,33 @@ fn moments_are_printed_as_they_are_read() {
     }
 }
 
+/// Counts through 800 years, of which two are the special ones of the calendar.
+#[test]
+fn every_day_has_one_name() {
+    let mut midnight = -18_993 * 86_400;
+    let mut days = 0;
+    for year in 1918..2718 {
+        let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let february = if leap { 29 } else { 28 };
+        let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        for (month, last) in (1..).zip(months) {
+            for day in 1..=last {
+                let name = format!("{year}-{month:02}-{day:02}");
+                assert_eq!(date(&name), Some(of_number(midnight)), "{name}");
+                // Its last second.
+                let moment = Timestamp::from_millis((midnight + 86_399) * 1000);
+                let mut printed = String::new();
+                write_moment(&mut printed, moment).unwrap();
+                assert_eq!(printed, format!("{name}T23:59:59Z"));
+                midnight += 86_400;
+                days += 1;
+            }
+            assert_eq!(date(&format!("{year}-{month:02}-{}", last + 1)), None);
+        }
+    }
+    assert_eq!(days, 2 * 146_097);
+}
+
 #[test]
 fn networks_hold_their_addresses() {
     for (network, address, expected) in [
@@ -154,6 +182,18 @@ fn networks_hold_their_addresses() {
 fn base64_has_one_form() {
     for good in ["", "QQ==", "QUI=", "QUJD", "+/+/"] {
         assert!(is_base64(good), "{good}");
+    }
+    // The last letter before one `=` has two bits that count for nothing, before two `=` four.
+    let letters = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .chain(['+', '/']);
+    for (value, letter) in letters.enumerate() {
+        assert!(is_base64(&format!("{letter}{letter}{letter}{letter}")));
+        let one = is_base64(&format!("QU{letter}="));
+        assert_eq!(one, value % 4 == 0, "{letter}");
+        let two = is_base64(&format!("Q{letter}=="));
+        assert_eq!(two, value % 16 == 0, "{letter}");
     }
     for bad in [
         "Q", "QQ", "QQ=", "QR==", "QUJ=", "QQ==QQ==", "QQ===", "Q Q=", "QQ-_", "====",

@@ -66,6 +66,49 @@ fn variables_stand_for_their_values_letter_by_letter() {
     assert_eq!(none, Match::Unclear);
 }
 
+/// Tells more than it says, or less.
+struct Liar(Presence, &'static [&'static str]);
+
+impl Context for Liar {
+    fn values(&self, _: &ConditionKey, each: &mut dyn FnMut(Value<'_>)) -> Presence {
+        self.1.iter().for_each(|value| each(Value::Text(value)));
+        self.0
+    }
+}
+
+#[test]
+fn a_value_that_is_not_the_only_one_is_none() {
+    use Presence::{Absent, Multi, Single};
+    for (presence, values, plain, with_default) in [
+        (Single, &["a"][..], Match::Yes, Match::Yes),
+        (Single, &["a", "a"], Match::Unclear, Match::Unclear),
+        (Single, &[], Match::Unclear, Match::Unclear),
+        (Multi, &["a"], Match::Unclear, Match::Unclear),
+        (Multi, &[], Match::Unclear, Match::Unclear),
+        (Absent, &[], Match::Unclear, Match::Yes),
+        (Absent, &["b"], Match::Unclear, Match::Unclear),
+    ] {
+        let context = Liar(presence, values);
+        let ask = |text: &str| pattern(text).matches("a", Case::Sensitive, &context);
+        assert_eq!(ask("${aws:username}"), plain, "{presence:?} {values:?}");
+        let asked = ask("${aws:username, 'a'}");
+        assert_eq!(asked, with_default, "{presence:?} {values:?}");
+    }
+}
+
+#[test]
+fn exact_texts_are_told() {
+    let exact = |text: &str, version, wild| {
+        let pattern = Pattern::compile(text, version, wild).unwrap();
+        pattern.exact().map(str::to_owned)
+    };
+    let plain = Some("a*${x".to_owned());
+    assert_eq!(exact("a*${x", Version::V2008, Wild::No), plain);
+    assert_eq!(exact("a*${x", Version::V2008, Wild::Yes), None);
+    assert_eq!(exact("", Version::V2012, Wild::No), Some(String::new()));
+    assert_eq!(exact("${aws:x}", Version::V2012, Wild::No), None);
+}
+
 #[test]
 fn the_older_version_has_no_variables() {
     let old = Pattern::compile("${aws:username}${", Version::V2008, Wild::Yes).unwrap();
@@ -104,6 +147,9 @@ fn what_is_no_variable_is_refused() {
 fn arns_are_compared_field_by_field() {
     for (text, subject, expected) in [
         ("arn:aws:s3:::*", "arn:aws:s3:::a:b/c", Match::Yes),
+        // The last field has the further colons.
+        ("arn:aws:s3:::a:*", "arn:aws:s3:::a:b", Match::Yes),
+        ("arn:aws:s3:::a:*", "arn:aws:s3:::b:b", Match::No),
         ("arn:aws:*:b", "arn:aws:s3:::b", Match::No),
         ("arn:*:b", "arn:aws:s3:::b", Match::No),
         ("arn:*:*:*:*:b", "arn:aws:s3:::b", Match::Yes),

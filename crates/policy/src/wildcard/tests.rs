@@ -140,6 +140,26 @@ fn case_is_ignored_in_ascii_letters_only() {
 }
 
 #[test]
+fn what_has_neither_wildcard_nor_variable_is_told() {
+    let exact = |tokens: &[Token<'_>]| {
+        let pattern = Wildcard::from_tokens(tokens).unwrap();
+        pattern.exact().map(str::to_owned)
+    };
+    let text = Token::Text;
+    assert_eq!(exact(&[]), Some(String::new()));
+    assert_eq!(exact(&[text("")]), Some(String::new()));
+    assert_eq!(exact(&[text("a"), text("*")]), Some("a*".into()));
+    for other in [
+        [text("a"), Token::Star],
+        [text("a"), Token::Question],
+        [text("a"), Token::Variable(0)],
+        [text(""), Token::Star],
+    ] {
+        assert_eq!(exact(&other), None, "{other:?}");
+    }
+}
+
+#[test]
 fn groups_of_question_marks_are_bounded() {
     assert!(Wildcard::compile(&"a?".repeat(QUESTION_GROUPS_MAX)).is_ok());
     assert!(Wildcard::compile(&"a?".repeat(QUESTION_GROUPS_MAX + 1)).is_err());
