@@ -266,6 +266,13 @@ impl<'a> GlobalContext<'a> {
         }
     }
 
+    /// The names of the `aws:PrincipalTag/…` that the caller has.
+    pub fn principal_tag_keys(&self) -> impl Iterator<Item = String> {
+        let of_session = self.session().map(|session| session.tags.iter());
+        let tags = of_session.into_iter().flatten().chain(&*self.standing.tags);
+        tags.map(|(key, _)| format!("{}{key}", KnownKey::PrincipalTag.name()))
+    }
+
     /// Session tags win over the user's or role's own.
     fn principal_tag(&self, key: &str, each: &mut Each<'_>) -> Presence {
         let of_session = self.session().map(|session| &session.tags as &dyn Pairs);

@@ -9,6 +9,7 @@ use keystead_store::{Change, IdentityKind, IdentityPlace, StoreError};
 use keystead_types::AccountId;
 use tokio::sync::MutexGuard;
 
+use crate::damage::Damage;
 use crate::directory::{View, Writer};
 use crate::{BadDocument, Directory, DirectoryError, World};
 
@@ -86,6 +87,10 @@ impl<'d> Draft<'d> {
             .filter(|place| place.kind() == IdentityKind::User)
             .cloned()
             .collect();
+        let damage = self.before.damage.clone();
+        if let Some(place) = touched.iter().find(|place| damage.forbids(place)) {
+            return Err(DirectoryError::DamagedRecord(Damage::shown(place)));
+        }
         let keys = self
             .directory
             .keys_after(&self.before, &self.world, &users)
@@ -113,6 +118,7 @@ impl<'d> Draft<'d> {
         self.directory.view.store(Arc::new(View {
             world: Arc::new(self.world),
             keys,
+            damage,
         }));
         self.writer.stale = false;
         Ok(())

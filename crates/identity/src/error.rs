@@ -32,12 +32,26 @@ pub enum DirectoryError {
     /// The HSM process answered another kind of reply.
     #[error("the HSM process answered another kind of reply")]
     Reply,
+    /// A change of a record that is damaged in the store.
+    #[error("{0} is damaged in the store and is not overwritten; restore it from a backup")]
+    DamagedRecord(String),
     /// A stored policy document does not compile.
     #[error(transparent)]
     Document(#[from] BadDocument),
     /// The stored key of session tokens does not open or is damaged.
     #[error("the key of session tokens is damaged: {0}")]
     SessionKey(String),
+}
+
+impl DirectoryError {
+    /// Whether the stored secret of one access key is damaged, and not the HSM process in trouble.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Sealed(_, why) => matches!(why, Refusal::SealBroken | Refusal::InvalidArgument),
+            Self::Damaged(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Why no session was issued.

@@ -10,6 +10,7 @@ mod access_key;
 mod aws_managed;
 mod bearer;
 mod context;
+mod damage;
 mod development;
 mod directory;
 mod draft;
@@ -28,6 +29,7 @@ pub use access_key::{AccessKey, new_access_key};
 pub use aws_managed::{AwsManaged, aws_managed};
 pub use bearer::Bearer;
 pub use context::{GlobalContext, Pairs, Texts};
+pub use damage::Damage;
 pub use development::DevelopmentDirectory;
 pub use directory::{
     Directory, DirectoryParts, NewAccessKey, RootCredential, ServiceCredential,
@@ -35,7 +37,7 @@ pub use directory::{
 };
 pub use draft::Draft;
 pub use error::{DirectoryError, IssueError};
-pub use last_use::LastUse;
+pub use last_use::{LastUse, Pace};
 pub use organizations::{
     Guardrails, MemberAccount, Organization, OrganizationError, Organizations, Unit,
 };

@@ -25,3 +25,10 @@ pub const MESSAGE_MAX_CHARS: usize = 4096;
 /// How often a use of an access key is noted, milliseconds. Source: ours; AWS shows it to the
 /// minute ("GetAccessKeyLastUsed").
 pub(crate) const LAST_USE_STEP_MILLIS: i64 = 60_000;
+/// How often the last use of one key or role is written to the store, milliseconds. Source: ours;
+/// AWS's own is hours behind.
+pub(crate) const LAST_USE_STORE_STEP_MILLIS: i64 = 300_000;
+/// Last uses written in one batch. Ours, as for keys of KMS.
+pub(crate) const LAST_USES_STORED_AT_ONCE: usize = 512;
+/// Last uses read in one go. Ours.
+pub(crate) const LAST_USES_PAGE: usize = 1000;

@@ -12,11 +12,11 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use keystead_identity::{Bearer, Directory, DirectoryError, Holder, Identities, Named};
+use keystead_identity::{Bearer, Directory, DirectoryError, Holder, Identities, Named, Pace};
 use keystead_sigv4::Credentials;
 use keystead_store::records::{AccountRecord, IdentityRecord, ProviderRecord};
 use keystead_store::{Change, IdentityKind, StoreError};
-use keystead_types::{Principal, Region, RequestId, Timestamp};
+use keystead_types::{Clock, Principal, Region, RequestId, Timestamp};
 use support::*;
 
 fn bearer(directory: &Directory, id: &str) -> Option<Arc<Bearer>> {
@@ -476,6 +476,97 @@ async fn last_uses_are_noted_to_the_minute() {
     assert_eq!(&*directory.last_use(&id).unwrap().service, "iam");
     directory.note_use("AKIAUNKNOWN", "kms", &region, at(0));
     assert!(directory.last_use("AKIAUNKNOWN").is_none());
+}
+
+async fn stored_uses(rig: &Rig) -> Vec<String> {
+    let (uses, _) = rig.records.last_uses_page(None, 100).await.unwrap();
+    let uses = uses.into_iter();
+    uses.map(|(id, used)| format!("{id} {}", used.unwrap().at.as_millis() - NOW))
+        .collect()
+}
+
+#[tokio::test]
+async fn last_uses_outlive_a_restart_and_go_with_what_they_are_of() {
+    let rig = Rig::new();
+    let directory = rig.open().await;
+    let mut alice = user(&directory, "alice");
+    let key = directory.new_access_key(account()).await.unwrap();
+    let id = key.record.id.clone();
+    alice.access_keys = vec![key.record];
+    let worker = role(&directory, "worker");
+    let records = [
+        IdentityRecord::User(alice.clone()),
+        IdentityRecord::Role(worker.clone()),
+    ];
+    put(&directory, records).await;
+    let issued = directory.issue(session_of(&worker, None)).await.unwrap();
+    let token = issued.token.as_bytes();
+    Credentials::find(&directory, &issued.access_key_id, Some(token)).unwrap();
+    let region = Region::parse("eu-central-1").unwrap();
+    let use_both = |directory: &Directory| {
+        let now = Clock::now(&*rig.clock);
+        directory.note_use(&id, "kms", &region, now);
+        directory.note_use(&issued.access_key_id, "kms", &region, now);
+        directory.note_use("AKIAROOT", "kms", &region, now);
+    };
+    use_both(&directory);
+    // Noted is not stored; the first use is stored at the next call, then none for a while.
+    assert!(stored_uses(&rig).await.is_empty());
+    directory.store_last_uses(Pace::Sparing).await.unwrap();
+    let first = [format!("{id} 0"), format!("{} 0", worker.unique_id)];
+    assert_eq!(stored_uses(&rig).await, first);
+    rig.clock.0.store(120_000, Ordering::Relaxed);
+    use_both(&directory);
+    directory.store_last_uses(Pace::Sparing).await.unwrap();
+    assert_eq!(stored_uses(&rig).await, first);
+    // Killed now, two minutes are lost.
+    let killed = rig.open().await;
+    assert_eq!(killed.last_use(&id).unwrap().at.as_millis(), NOW);
+    assert_eq!(
+        directory.last_use(&id).unwrap().at.as_millis(),
+        NOW + 120_000
+    );
+    rig.clock.0.store(300_000, Ordering::Relaxed);
+    directory.store_last_uses(Pace::Sparing).await.unwrap();
+    let later = [
+        format!("{id} 120000"),
+        format!("{} 120000", worker.unique_id),
+    ];
+    assert_eq!(stored_uses(&rig).await, later);
+    rig.clock.0.store(400_000, Ordering::Relaxed);
+    use_both(&directory);
+    directory.store_last_uses(Pace::Final).await.unwrap();
+    let restarted = rig.open().await;
+    let seen = restarted.last_use(&id).unwrap();
+    assert_eq!(
+        (seen.at.as_millis(), &*seen.service),
+        (NOW + 400_000, "kms")
+    );
+    assert_eq!(restarted.role_last_use(&worker.unique_id), Some(seen));
+    // The same user under another name has the same key.
+    let mut renamed = alice.clone();
+    renamed.name = "alicia".to_owned();
+    let mut draft = restarted.draft().await;
+    draft.remove(IdentityKind::User, account(), "alice");
+    draft.put(IdentityRecord::User(renamed.clone())).unwrap();
+    draft.commit(Vec::new()).await.unwrap();
+    restarted.store_last_uses(Pace::Final).await.unwrap();
+    assert_eq!(stored_uses(&rig).await.len(), 2);
+    // What is gone takes it along, also when the server was killed in between.
+    renamed.access_keys.clear();
+    put(&restarted, [IdentityRecord::User(renamed)]).await;
+    restarted.store_last_uses(Pace::Sparing).await.unwrap();
+    assert_eq!(
+        stored_uses(&rig).await,
+        [format!("{} 400000", worker.unique_id)]
+    );
+    let mut draft = restarted.draft().await;
+    draft.remove(IdentityKind::Role, account(), "worker");
+    draft.commit(Vec::new()).await.unwrap();
+    let restarted = rig.open().await;
+    restarted.store_last_uses(Pace::Sparing).await.unwrap();
+    assert!(stored_uses(&rig).await.is_empty());
+    assert!(restarted.role_last_use(&worker.unique_id).is_none());
 }
 
 #[tokio::test]

@@ -249,7 +249,7 @@ fn plain(principal: Principal, unique_id: Option<&str>, issuer: Option<&str>) ->
 
 #[tokio::test]
 async fn federated_users_have_what_their_issuer_has() {
-    let (_, directory, _) = with_worker().await;
+    let (rig, directory, _) = with_worker().await;
     let mut alice = user(&directory, "alice");
     alice.policies = inline(&[("Allow", "kms:Sign")]);
     put(&directory, [IdentityRecord::User(alice.clone())]).await;
@@ -288,18 +288,41 @@ async fn federated_users_have_what_their_issuer_has() {
     let nobody = directory.issue(plain(nobody, None, None)).await.unwrap();
     assert_eq!(can(&nobody), None);
 
-    // The session of a user ends when it gets another name, a federated one's with its issuer.
+    // The session of a user goes on under its new name, whoever gets the old one; a federated
+    // one's ends with its issuer.
     let mut renamed = alice.clone();
     renamed.name = "alicia".to_owned();
     let mut draft = directory.draft().await;
     draft.remove(IdentityKind::User, account(), "alice");
     draft.put(IdentityRecord::User(renamed)).unwrap();
     draft.commit(Vec::new()).await.unwrap();
-    assert_eq!(can(&own), None);
+    let namesake = user(&directory, "alice");
+    put(&directory, [IdentityRecord::User(namesake)]).await;
+    for _ in 0..2 {
+        let seen = find(&directory, &own).unwrap();
+        let Principal::User { name, .. } = &seen.identity.caller.principal else {
+            panic!("{:?}", seen.identity);
+        };
+        assert_eq!(&**name, "team/alicia");
+        assert_eq!(
+            seen.identity.caller.unique_id.as_deref(),
+            Some(&*alice.unique_id)
+        );
+    }
+    let first = find(&directory, &own).unwrap();
+    assert!(Arc::ptr_eq(&first, &find(&directory, &own).unwrap()));
+    let restarted = rig.open().await;
+    let seen = find(&restarted, &own).unwrap();
+    assert_eq!(
+        seen.identity.caller.principal,
+        first.identity.caller.principal
+    );
+    assert_eq!(can(&own), Some(true));
     assert_eq!(can(&by_alice), Some(true));
     let mut draft = directory.draft().await;
     draft.remove(IdentityKind::User, account(), "alicia");
     draft.commit(Vec::new()).await.unwrap();
+    assert_eq!(can(&own), None);
     assert_eq!(can(&by_alice), None);
     assert_eq!(can(&by_root), Some(true));
 }

@@ -12,12 +12,13 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead_identity::{Bearer, Directory, DirectoryError};
+use keystead_identity::{Bearer, Directory, DirectoryError, Pace};
+use keystead_sigv4::Credentials;
 use keystead_store::memory::MemoryBackend;
-use keystead_store::records::IdentityRecord;
+use keystead_store::records::{AccountRecord, IdentityRecord, ProviderRecord, UserRecord};
 use keystead_store::{
-    Backend, Batch, BoxFuture, Change, GetResult, IdentityKind, Range, Records, Revision, ScanPage,
-    StoreError,
+    Backend, Batch, BoxFuture, Change, GetResult, IdentityKind, IdentityPlace, Range, Records,
+    Revision, ScanPage, StoreError, Write, layout,
 };
 use keystead_types::{Caller, Principal};
 use support::*;
@@ -179,6 +180,214 @@ async fn a_commit_that_nobody_waits_for_is_found_by_the_next_draft() {
     drop(draft);
     assert!(there(&directory));
     change(&directory, false).await.unwrap();
+}
+
+async fn overwrite(rig: &Rig, place: &IdentityPlace, value: &[u8]) {
+    let write = Write::Put {
+        key: layout::identity(place),
+        value: value.to_vec(),
+    };
+    let (conditions, writes) = (Vec::new(), vec![write]);
+    let backend = rig.records.backend();
+    backend.commit(Batch { conditions, writes }).await.unwrap();
+}
+
+fn of_user(record: &UserRecord) -> Bearer {
+    Bearer::plain(Caller {
+        principal: Principal::User {
+            account: account(),
+            name: format!("team/{}", record.name).into(),
+        },
+        account: account(),
+        access_key_id: "AKIA".into(),
+        unique_id: Some(record.unique_id.as_str().into()),
+        session: None,
+    })
+}
+
+/// One damaged secret: that key alone is refused, the user's other one and all else is served, and
+/// what becomes of the user is possible.
+#[tokio::test]
+async fn a_damaged_access_key_is_refused_alone() {
+    let rig = Rig::new();
+    let directory = rig.open().await;
+    let mut alice = user(&directory, "alice");
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        keys.push(directory.new_access_key(account()).await.unwrap().record);
+    }
+    let ids: Vec<String> = keys.iter().map(|key| key.id.clone()).collect();
+    let swapped = keys[0].sealed_secret.clone();
+    let mut bob = user(&directory, "bob");
+    bob.access_keys = vec![keys.pop().unwrap()];
+    alice.access_keys = keys;
+    put(
+        &directory,
+        [&alice, &bob].map(|user| IdentityRecord::User(user.clone())),
+    )
+    .await;
+    let signs = |directory: &Directory| {
+        let known = |id: &String| Credentials::find(directory, id, None).is_some();
+        ids.iter().map(known).collect::<Vec<bool>>()
+    };
+    assert_eq!(signs(&directory), [true, true, true]);
+    assert!(directory.damage().is_empty());
+
+    let place = IdentityRecord::User(alice.clone()).place();
+    for damaged in [swapped, b"short".to_vec(), Vec::new(), vec![0; 100_000]] {
+        alice.access_keys[1].sealed_secret = damaged;
+        let bytes = IdentityRecord::User(alice.clone()).encode().unwrap();
+        overwrite(&rig, &place, &bytes).await;
+        let directory = rig.open().await;
+        assert_eq!(signs(&directory), [true, false, true]);
+        let told: Vec<String> = directory.damage().lines().collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains(&ids[1]), "{told:?}");
+        assert_eq!(directory.account_of_access_key(&ids[1]), Some(account()));
+        // A change of the user leaves the key as it is.
+        put(&directory, [IdentityRecord::User(bob.clone())]).await;
+        let mut tagged = alice.clone();
+        tagged.tags.push((
+            "a".to_owned(),
+            alice.access_keys[1].sealed_secret.len().to_string(),
+        ));
+        put(&directory, [IdentityRecord::User(tagged.clone())]).await;
+        assert_eq!(signs(&directory), [true, false, true]);
+        // It can be deleted.
+        tagged.access_keys.remove(1);
+        put(&directory, [IdentityRecord::User(tagged)]).await;
+        assert_eq!(signs(&directory), [true, false, true]);
+        assert!(rig.open().await.damage().is_empty());
+    }
+
+    // Two users with one key: nobody knows whose it is.
+    let mut thief = bob.clone();
+    thief.access_keys = vec![alice.access_keys[0].clone()];
+    let place = IdentityRecord::User(bob.clone()).place();
+    let bytes = IdentityRecord::User(thief).encode().unwrap();
+    overwrite(&rig, &place, &bytes).await;
+    let bytes = IdentityRecord::User(alice.clone()).encode().unwrap();
+    overwrite(&rig, &IdentityRecord::User(alice.clone()).place(), &bytes).await;
+    let directory = rig.open().await;
+    assert_eq!(signs(&directory), [false, false, false]);
+    alice.tags.clear();
+    put(&directory, [IdentityRecord::User(alice)]).await;
+    assert_eq!(signs(&directory), [false, false, false]);
+}
+
+/// A damaged record: whom it concerns is refused everything, all others are served, and it is not
+/// overwritten.
+#[tokio::test]
+async fn damaged_records_fail_closed() {
+    let rig = Rig::new();
+    let directory = rig.open().await;
+    let allowed = || inline(&[("Allow", "*")]);
+    let named = |name: &str| {
+        let mut one = user(&directory, name);
+        one.policies = allowed();
+        one
+    };
+    let (gone, free) = (named("gone"), named("free"));
+    let (mut member, mut attached) = (named("member"), named("attached"));
+    let mut through = named("through");
+    let (mut limits, mut holds) = (group(&directory, "limits"), group(&directory, "holds"));
+    limits.policies = inline(&[("Deny", "kms:Sign")]);
+    member.groups = vec!["limits".to_owned()];
+    attached.policies.attached = vec![policy_arn("guard")];
+    holds.policies.attached = vec![policy_arn("guard")];
+    through.groups = vec!["holds".to_owned()];
+    let mut bounded = named("bounded");
+    bounded.boundary = Some(policy_arn("guard"));
+    let guard = policy(&directory, "guard", "Deny", "kms:Sign");
+    let worker = role(&directory, "worker");
+    let provider = ProviderRecord {
+        account: account(),
+        url: "id.example.com".to_owned(),
+        client_ids: Vec::new(),
+        thumbprints: Vec::new(),
+        created: keystead_types::Timestamp::from_millis(NOW),
+        tags: Vec::new(),
+    };
+    let own = AccountRecord {
+        account: account(),
+        alias: Some("acme".to_owned()),
+        created: keystead_types::Timestamp::from_millis(NOW),
+    };
+    let broken = [
+        IdentityRecord::User(gone.clone()),
+        IdentityRecord::Group(limits),
+        IdentityRecord::Policy(guard),
+        IdentityRecord::Role(worker.clone()),
+        IdentityRecord::Provider(provider),
+        IdentityRecord::Account(own.clone()),
+    ];
+    let people = [&free, &member, &attached, &through, &bounded];
+    let others = people.map(|user| IdentityRecord::User(user.clone()));
+    let others = others.into_iter().chain([IdentityRecord::Group(holds)]);
+    put(&directory, broken.iter().cloned().chain(others)).await;
+    let session = directory.issue(session_of(&worker, None)).await.unwrap();
+    let found = |directory: &Directory| {
+        let token = session.token.as_bytes();
+        Credentials::find(directory, &session.access_key_id, Some(token)).is_some()
+    };
+    assert!(found(&directory));
+    directory.note_use(
+        &session.access_key_id,
+        "kms",
+        &keystead_types::Region::global(),
+        keystead_types::Timestamp::from_millis(NOW),
+    );
+    directory.store_last_uses(Pace::Final).await.unwrap();
+
+    for record in &broken {
+        overwrite(&rig, &record.place(), b"\x01damaged").await;
+    }
+    let directory = rig.open().await;
+    assert_eq!(directory.damage().lines().count(), broken.len());
+    let can = |directory: &Directory, user: &UserRecord| {
+        ["kms:Verify", "kms:Sign"].map(|action| may(directory, &of_user(user), action))
+    };
+    assert_eq!(can(&directory, &free), [Some(true), Some(true)]);
+    assert_eq!(can(&directory, &gone), [None, None]);
+    for denied in [&member, &attached, &through, &bounded] {
+        assert_eq!(can(&directory, denied), [Some(false), Some(false)]);
+    }
+    assert!(!found(&directory));
+    let world = directory.world();
+    assert!(world.account(account()).role("worker").is_none());
+    assert!(
+        world
+            .account(account())
+            .provider("id.example.com")
+            .is_none()
+    );
+    assert!(world.account_by_alias("acme").is_none());
+    // What hangs on it waits for the record to come back.
+    directory.store_last_uses(Pace::Final).await.unwrap();
+    let (uses, _) = rig.records.last_uses_page(None, 10).await.unwrap();
+    assert_eq!(uses.len(), 1);
+
+    // Nothing takes the place of a damaged record but an account's.
+    for record in &broken {
+        let mut draft = directory.draft().await;
+        draft.put(record.clone()).unwrap();
+        let done = draft.commit(Vec::new()).await;
+        match record {
+            IdentityRecord::Account(_) => done.unwrap(),
+            _ => assert!(matches!(done, Err(DirectoryError::DamagedRecord(_)))),
+        }
+    }
+    assert_eq!(directory.world().account_by_alias("acme"), Some(account()));
+
+    // Restored, all is as it was.
+    for record in &broken {
+        overwrite(&rig, &record.place(), &record.encode().unwrap()).await;
+    }
+    let directory = rig.open().await;
+    assert!(directory.damage().is_empty() && found(&directory));
+    assert_eq!(can(&directory, &gone), [Some(true), Some(true)]);
+    assert_eq!(can(&directory, &member), [Some(true), Some(false)]);
+    assert_eq!(can(&directory, &bounded), [Some(false), Some(false)]);
 }
 
 #[tokio::test]

@@ -27,5 +27,6 @@ pub use check::{Refused, check_scan};
 pub use layout::{Due, DueKind, GrantPlace, IdentityKind, IdentityPlace, Meta};
 pub use migrate::{MigrateError, Migrated, SCHEMA_VERSION, migrate};
 pub use view::{
-    DamagedIdentity, IdentitiesCursor, IdentitiesPage, OutboxEntry, Records, Versioned,
+    DamagedIdentity, FoundCredential, IdentitiesCursor, IdentitiesPage, OutboxEntry, Records,
+    Versioned,
 };

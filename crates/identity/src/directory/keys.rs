@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use keystead_sigv4::Credential;
 use keystead_store::IdentityPlace;
 use keystead_store::records::AccessKeyRecord;
 use keystead_types::{AccessKeyId, AccountId, Caller, Plaintext, Principal, Region, Timestamp};
@@ -33,7 +34,7 @@ impl Directory {
         let secret = secret_of(&random).ok_or(DirectoryError::Reply)?;
         let id: AccessKeyId = loop {
             let id: AccessKeyId = new_access_key_id(&*self.entropy, "AKIA", account).into();
-            if self.long_term_key(&id).is_none() {
+            if !self.is_long_term_key(&id) {
                 break id;
             }
         };
@@ -52,6 +53,11 @@ impl Directory {
         Ok(NewAccessKey { record, secret })
     }
 
+    /// Whether there is a long-term access key of that id, of any kind and state.
+    fn is_long_term_key(&self, access_key_id: &str) -> bool {
+        self.fixed.contains_key(access_key_id) || self.view.load().keys.contains_key(access_key_id)
+    }
+
     /// The identity with a long-term access key, also with one that is not active.
     fn long_term_key(&self, access_key_id: &str) -> Option<Arc<Bearer>> {
         let fixed = self.fixed.get(access_key_id);
@@ -59,7 +65,7 @@ impl Directory {
         let of_user = || {
             let view = self.view.load();
             let key = view.keys.get(access_key_id)?;
-            Some(key.credential.identity.clone())
+            Some(key.credential.as_ref()?.identity.clone())
         };
         fixed.or_else(of_user)
     }
@@ -73,7 +79,7 @@ impl Directory {
     }
 
     /// Notes that an access key signed a request; of a role's session, that the role was used.
-    /// Costs two look-ups, for sessions four.
+    /// Costs two look-ups, for sessions five.
     pub fn note_use(&self, access_key_id: &str, service: &str, region: &Region, now: Timestamp) {
         if let Some(fixed) = self.fixed.get(access_key_id) {
             fixed.last_use.note(service, region, now);
@@ -84,20 +90,19 @@ impl Directory {
             if let (Principal::RoleSession { .. }, Some(id)) =
                 (&caller.principal, &caller.unique_id)
             {
-                let world = self.world();
-                let exists = |id: &str| world.holder(id).is_some();
-                self.role_uses.of(id, exists).note(service, region, now);
+                self.uses.of(id).note(service, region, now);
             }
         }
     }
 
-    /// When a session of a role, named by its unique id, last signed a request since the server
-    /// started, to the minute.
+    /// When a session of a role, named by its unique id, last signed a request, to the minute; a
+    /// use shortly before the server was killed may be missing.
     pub fn role_last_use(&self, unique_id: &str) -> Option<LastUse> {
-        self.role_uses.find(unique_id)?.get()
+        self.uses.find(unique_id)?.get()
     }
 
-    /// When an access key last signed a request since the server started, to the minute.
+    /// When an access key last signed a request, to the minute; a use shortly before the server was
+    /// killed may be missing, and of keys of root users and services those before its start.
     pub fn last_use(&self, access_key_id: &str) -> Option<LastUse> {
         if let Some(fixed) = self.fixed.get(access_key_id) {
             return fixed.last_use.get();
@@ -129,7 +134,12 @@ impl Directory {
             for record in &user.record.access_keys {
                 let id = AccessKeyId::from(record.id.as_str());
                 let known = gone.get(&id);
-                let key = self.key_of(user, &id, record, known).await?;
+                let (mut key, why) = self.key_of(user, &id, record, known).await?;
+                match why {
+                    Some(error) if known.is_none() => return Err(error),
+                    _ if before.damage.keys.contains_key(&id) => key.credential = None,
+                    _ => {}
+                }
                 let taken = self.fixed.contains_key(&id);
                 if Arc::make_mut(&mut keys).insert(id.clone(), key).is_some() || taken {
                     return Err(DirectoryError::Twice(id));
@@ -139,15 +149,15 @@ impl Directory {
         Ok(keys)
     }
 
-    /// One key of a user. A credential stays the same allocation while nothing of it changes, so
-    /// that signing keys derived of it stay good.
+    /// One key of a user; with it, if its secret does not open, why. A credential stays the same
+    /// allocation while nothing of it changes, so that signing keys derived of it stay good.
     pub(crate) async fn key_of(
         &self,
         user: &HeldUser,
         id: &AccessKeyId,
         record: &AccessKeyRecord,
         known: Option<&UserKey>,
-    ) -> Result<UserKey, DirectoryError> {
+    ) -> Result<(UserKey, Option<DirectoryError>), DirectoryError> {
         let account = user.record.account;
         let bearer = Bearer::plain(Caller {
             principal: Principal::User {
@@ -159,32 +169,38 @@ impl Directory {
             unique_id: Some(user.record.unique_id.as_str().into()),
             session: None,
         });
-        let same = |known: &&UserKey| {
-            let caller = &known.credential.identity.caller;
+        let known = known.and_then(|known| known.credential.as_ref());
+        let same = |known: &&Arc<Credential<Arc<Bearer>>>| {
+            let caller = &known.identity.caller;
             caller.principal == bearer.caller.principal
                 && caller.unique_id == bearer.caller.unique_id
         };
+        let mut why = None;
         let credential = match (known.filter(same), known) {
-            (Some(same), _) => same.credential.clone(),
-            (None, Some(renamed)) => {
-                long_term(bearer, renamed.credential.secret.expose().to_owned())
-            }
+            (Some(same), _) => Some(same.clone()),
+            (None, Some(renamed)) => Some(long_term(bearer, renamed.secret.expose().to_owned())),
             (None, None) => {
                 let sealing = Sealing {
                     region: &self.region,
                     account,
                     access_key_id: id,
                 };
-                let secret = open_secret(&*self.hsm, &sealing, &record.sealed_secret).await?;
-                long_term(bearer, secret_text(id, &secret)?)
+                let secret = open_secret(&*self.hsm, &sealing, &record.sealed_secret).await;
+                match secret.and_then(|secret| secret_text(id, &secret)) {
+                    Ok(secret) => Some(long_term(bearer, secret)),
+                    Err(error) if error.is_damage() => {
+                        why = Some(error);
+                        None
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         };
-        Ok(UserKey {
+        let key = UserKey {
             credential,
             active: record.active,
-            last_use: known
-                .map(|known| known.last_use.clone())
-                .unwrap_or_default(),
-        })
+            last_use: self.uses.of(id),
+        };
+        Ok((key, why))
     }
 }

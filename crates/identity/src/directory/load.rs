@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use keystead_store::{Change, Expect, IdentityPlace, Meta, Records, StoreError};
+use keystead_store::{Change, Expect, IdentitiesCursor, IdentityPlace, Meta, Records, StoreError};
 use keystead_types::{AccessKeyId, Plaintext, Region};
 use keystead_wall::{Command, Hsm, Reply};
 use zeroize::Zeroizing;
 
-use super::{Directory, DirectoryParts, FixedKey, RootCredential, View, Writer, long_term};
+use super::{
+    Directory, DirectoryParts, FixedKey, RootCredential, UserKeys, View, Writer, long_term,
+};
+use crate::damage::Damage;
 use crate::last_use::LastUses;
 use crate::limits::IDENTITIES_PAGE;
 use crate::secret::{random, secret_text};
@@ -22,17 +25,20 @@ const SESSION_KEY_LABEL: &[u8] = b"session-key\0";
 
 impl Directory {
     /// Reads all identities and opens the secrets of their access keys. Makes the key of session
-    /// tokens if the store has none yet.
+    /// tokens if the store has none yet. A record that is damaged is logged and left out, see
+    /// [`Damage`].
     ///
-    /// Errors: the store or the HSM process fails; a stored document does not compile; two
-    /// credentials have one access key id.
+    /// Errors: the store or the HSM process fails; the key of session tokens is damaged; two
+    /// credentials of root users and services have one access key id.
     pub async fn open(parts: DirectoryParts) -> Result<Self, DirectoryError> {
         let vault = open_vault(&parts.records, &*parts.hsm, &parts.region).await?;
         let fixed = fixed_keys(parts.roots, parts.services)?;
         let empty = View {
             world: Arc::new(World::new(parts.partition)?),
             keys: Arc::default(),
+            damage: Arc::default(),
         };
+        let uses = LastUses::recall(&parts.records).await?;
         let directory = Self {
             records: parts.records,
             hsm: parts.hsm,
@@ -45,7 +51,7 @@ impl Directory {
             fixed,
             development: parts.development.then(DevelopmentDirectory::default),
             sessions: Sessions::default(),
-            role_uses: LastUses::default(),
+            uses,
             behind: AtomicBool::new(false),
             vault,
         };
@@ -62,48 +68,75 @@ impl Directory {
         world.follow(&before.world);
         let mut revisions = HashMap::new();
         let mut users = Vec::new();
-        let mut after: Option<IdentityPlace> = None;
+        let mut damage = Damage::default();
+        let mut from: Option<IdentitiesCursor> = None;
         loop {
             let page = self
                 .records
-                .identities_page(after.as_ref(), IDENTITIES_PAGE);
-            let (records, more) = page.await?;
-            for record in records {
+                .identities_and_damage(from.as_ref(), IDENTITIES_PAGE);
+            let page = page.await?;
+            for record in page.records {
                 let place = record.value.place();
                 revisions.insert(place.clone(), record.modified);
                 if place.kind() == keystead_store::IdentityKind::User {
                     users.push(place.clone());
                 }
                 world.load(record.value)?;
-                after = Some(place);
             }
-            if !more {
+            for damaged in page.damaged {
+                if let Some(place) = &damaged.place {
+                    revisions.insert(place.clone(), damaged.modified);
+                }
+                damage.records.insert(damaged.place, damaged.why);
+            }
+            from = page.next;
+            if from.is_none() {
                 break;
             }
         }
         world.settle();
-        let mut keys = HashMap::new();
-        for place in &users {
-            let user = world.account(place.account()).user(place.name());
-            for user in user.into_iter() {
-                for record in &user.record.access_keys {
-                    let id = AccessKeyId::from(record.id.as_str());
-                    let known = before.keys.get(&id);
-                    let key = self.key_of(user, &id, record, known).await?;
-                    if self.fixed.contains_key(&id) || keys.insert(id.clone(), key).is_some() {
-                        return Err(DirectoryError::Twice(id));
-                    }
-                }
-            }
-        }
+        let keys = self.keys_of(&users, &world, &before, &mut damage).await?;
+        damage.log_beside(&before.damage);
         self.view.store(Arc::new(View {
             world: Arc::new(world),
             keys: Arc::new(keys),
+            damage: Arc::new(damage),
         }));
         writer.revisions = revisions;
         writer.stale = false;
         self.behind.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The access keys of all users. Those whose secrets do not open and those that two have are
+    /// there and refused.
+    async fn keys_of(
+        &self,
+        users: &[IdentityPlace],
+        world: &World,
+        before: &View,
+        damage: &mut Damage,
+    ) -> Result<UserKeys, DirectoryError> {
+        let mut keys: UserKeys = HashMap::new();
+        for place in users {
+            let user = world.account(place.account()).user(place.name());
+            for user in user.into_iter() {
+                for record in &user.record.access_keys {
+                    let id = AccessKeyId::from(record.id.as_str());
+                    let known = before.keys.get(&id);
+                    let (mut key, mut why) = self.key_of(user, &id, record, known).await?;
+                    if self.fixed.contains_key(&id) || keys.contains_key(&id) {
+                        key.credential = None;
+                        why = Some(DirectoryError::Twice(id.clone()));
+                    }
+                    if let Some(why) = why {
+                        damage.keys.insert(id.clone(), why.to_string());
+                    }
+                    keys.insert(id, key);
+                }
+            }
+        }
+        Ok(keys)
     }
 }
 

@@ -6,7 +6,7 @@ use base64_simd::STANDARD_NO_PAD;
 use keystead_sigv4::{Credential, Credentials, Secret, Session};
 use keystead_types::{AccountId, Principal};
 
-use super::{Directory, View};
+use super::Directory;
 use crate::limits::{MESSAGE_MAX_CHARS, SESSION_TOKEN_MAX_CHARS};
 use crate::session::{Contents, FRESH_BYTES, Opened, Purpose};
 use crate::world::{HeldRole, HeldUser};
@@ -22,7 +22,7 @@ impl Credentials<Arc<Bearer>> for Directory {
             return self.session(access_key_id, token);
         }
         if let Some(key) = self.view.load().keys.get(access_key_id) {
-            return key.active.then(|| key.credential.clone());
+            return key.credential.clone().filter(|_| key.active);
         }
         if let Some(key) = self.fixed.get(access_key_id) {
             return Some(key.credential.clone());
@@ -36,26 +36,19 @@ impl Directory {
     /// still there. It may have expired.
     fn session(&self, access_key_id: &str, token: &[u8]) -> Option<Arc<Credential<Arc<Bearer>>>> {
         let view = self.view.load();
-        let epoch = view.world.policy_epoch();
         if let Some((kept, again)) = self.sessions.find(access_key_id)
             && is_token(&kept, token)
         {
-            let limited = has_managed_limits(&kept.credential.identity);
-            let fresh = match limited && kept.policy_epoch != epoch {
-                true => Self::limited_anew(&kept, &view.world)?,
-                false => kept.clone(),
-            };
+            let fresh = current(&view.world, &kept)?;
             let credential = fresh.credential.clone();
             if again || !Arc::ptr_eq(&credential, &kept.credential) {
                 self.sessions.put(access_key_id.into(), fresh);
             }
-            return is_alive(&view, &credential.identity).then_some(credential);
+            return Some(credential);
         }
         let opened = self.open_token(access_key_id, token, &view.world)?;
+        let opened = current(&view.world, &opened)?;
         let credential = opened.credential.clone();
-        if !is_alive(&view, &credential.identity) {
-            return None;
-        }
         let expires = credential.session.as_ref().map(|session| session.expires);
         if expires.is_some_and(|expires| self.clock.now() < expires) {
             self.sessions.put(access_key_id.into(), opened);
@@ -79,27 +72,6 @@ impl Directory {
             identity: Arc::new(bearer),
             secret: Secret::new(contents.secret().to_owned()),
             session: Some(Session { token, expires }),
-        };
-        Some(Opened {
-            credential: Arc::new(credential),
-            policy_epoch: world.policy_epoch(),
-        })
-    }
-
-    /// The same session with its managed session policies as they are now.
-    fn limited_anew(kept: &Opened, world: &World) -> Option<Opened> {
-        let old = &kept.credential;
-        let mut bearer = Bearer::clone(&old.identity);
-        let limits = bearer.limits.clone();
-        bearer.session_policies = limits.map(|limits| Self::compiled_limits(&limits, world));
-        let session = old.session.as_ref()?;
-        let credential = Credential {
-            identity: Arc::new(bearer),
-            secret: Secret::new(old.secret.expose().to_owned()),
-            session: Some(Session {
-                token: session.token.clone(),
-                expires: session.expires,
-            }),
         };
         Some(Opened {
             credential: Arc::new(credential),
@@ -133,21 +105,53 @@ fn has_managed_limits(bearer: &Bearer) -> bool {
     limits.is_some_and(|limits| !limits.managed.is_empty())
 }
 
-/// Whether the user or role of a session is still the one that it was issued to, under the name
-/// that the session says. (A renamed user's sessions end: they would go on under a name that
-/// somebody else may get.)
-fn is_alive(view: &View, bearer: &Bearer) -> bool {
-    let Some(id) = bearer.holder_id() else {
-        return matches!(
-            bearer.caller.principal,
-            Principal::Root { .. } | Principal::FederatedUser { .. } | Principal::Service { .. }
-        );
+/// A session as it is now: under the name that its user has, with its managed session policies as
+/// they are. `None` when the user or role that it was issued to is gone; a namesake is another.
+///
+/// Source: IAM User Guide, "Renaming an IAM user": the unique ID stays, and with it what the user
+/// has.
+fn current(world: &World, kept: &Opened) -> Option<Opened> {
+    let bearer = &kept.credential.identity;
+    let name = match bearer.holder_id() {
+        Some(id) => Some(world.path_name(id)?),
+        None => None,
     };
-    match &bearer.caller.principal {
-        Principal::User { name, .. } => view.world.path_name(id) == Some(name),
-        Principal::RoleSession { role, .. } => view.world.path_name(id) == Some(role),
-        _ => view.world.is_held(id),
+    let principal = match (&bearer.caller.principal, name) {
+        (Principal::User { account, name: old }, Some(name)) if old != name => {
+            Some(Principal::User {
+                account: *account,
+                name: name.clone(),
+            })
+        }
+        // A role keeps its name. Should it not, its sessions end: they would be of another ARN.
+        (Principal::RoleSession { role, .. }, name) if name != Some(role) => return None,
+        (Principal::User { .. }, None) => return None,
+        _ => None,
+    };
+    let outdated = has_managed_limits(bearer) && kept.policy_epoch != world.policy_epoch();
+    if principal.is_none() && !outdated {
+        return Some(kept.clone());
     }
+    let mut bearer = Bearer::clone(bearer);
+    if let Some(principal) = principal {
+        bearer.caller.principal = principal;
+    }
+    let limits = bearer.limits.as_deref();
+    bearer.session_policies = limits.map(|limits| Directory::compiled_limits(limits, world));
+    let old = &kept.credential;
+    let session = old.session.as_ref()?;
+    let credential = Credential {
+        identity: Arc::new(bearer),
+        secret: Secret::new(old.secret.expose().to_owned()),
+        session: Some(Session {
+            token: session.token.clone(),
+            expires: session.expires,
+        }),
+    };
+    Some(Opened {
+        credential: Arc::new(credential),
+        policy_epoch: world.policy_epoch(),
+    })
 }
 
 /// What a federated user of a root user may do at most.

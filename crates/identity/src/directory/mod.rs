@@ -16,6 +16,7 @@ use keystead_store::{IdentityPlace, Records, Revision};
 use keystead_types::{AccessKeyId, AccountId, Clock, Entropy, Principal, Region};
 use keystead_wall::Hsm;
 
+use crate::damage::Damage;
 use crate::last_use::{LastUseCell, LastUses};
 use crate::session::{Sessions, Vault};
 use crate::{AccessKey, Bearer, DevelopmentDirectory, DirectoryError, Draft, Organizations, World};
@@ -62,7 +63,8 @@ pub struct ServiceCredential {
 /// An access key of a user.
 #[derive(Clone)]
 pub(crate) struct UserKey {
-    pub(crate) credential: Arc<Credential<Arc<Bearer>>>,
+    /// `None`: its secret does not open. It signs nothing.
+    pub(crate) credential: Option<Arc<Credential<Arc<Bearer>>>>,
     pub(crate) active: bool,
     pub(crate) last_use: Arc<LastUseCell>,
 }
@@ -74,6 +76,8 @@ pub(crate) type UserKeys = HashMap<AccessKeyId, UserKey>;
 pub(crate) struct View {
     pub(crate) world: Arc<World>,
     pub(crate) keys: Arc<UserKeys>,
+    /// What of the store could not be read when it was read last.
+    pub(crate) damage: Arc<Damage>,
 }
 
 /// What only writers need.
@@ -100,13 +104,13 @@ pub struct Directory {
     pub(crate) region: Region,
     pub(crate) view: ArcSwap<View>,
     pub(crate) writer: tokio::sync::Mutex<Writer>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     organizations: Organizations,
     fixed: HashMap<AccessKeyId, FixedKey>,
     development: Option<DevelopmentDirectory>,
     sessions: Sessions,
-    role_uses: LastUses,
+    pub(crate) uses: LastUses,
     /// The end of a change is not known. See [`Writer::stale`], which is behind a lock.
     pub(crate) behind: AtomicBool,
     vault: Vault,
@@ -117,6 +121,11 @@ impl Directory {
     /// returned.
     pub fn world(&self) -> Arc<World> {
         self.view.load().world.clone()
+    }
+
+    /// What of the store could not be read, and is left out.
+    pub fn damage(&self) -> Arc<Damage> {
+        self.view.load().damage.clone()
     }
 
     /// Begins a change; waits for other changes to end. A draft that is dropped changes nothing.

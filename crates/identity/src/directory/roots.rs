@@ -50,7 +50,10 @@ pub async fn store_access_key(
 }
 
 /// Reads the access keys of root users that `keystead init` and its like stored, and opens their
-/// secrets. `region` is the Region of that store.
+/// secrets. `region` is the Region of that store. One that is damaged is logged and left out: it
+/// alone is refused.
+///
+/// Errors: the store or the HSM process fails.
 pub async fn load_root_credentials(
     records: &Records,
     hsm: &dyn Hsm,
@@ -60,24 +63,42 @@ pub async fn load_root_credentials(
     let mut after: Option<AccessKeyId> = None;
     loop {
         let (page, more) = records
-            .credentials_page(after.as_deref(), CREDENTIALS_PAGE)
+            .credentials_and_damage(after.as_deref(), CREDENTIALS_PAGE)
             .await?;
         for (access_key_id, record) in page {
+            after = Some(access_key_id.clone());
+            let record = match record {
+                Ok(record) => record,
+                Err(why) => {
+                    left_out(&access_key_id, &why);
+                    continue;
+                }
+            };
             let sealing = Sealing {
                 region,
                 account: record.account,
                 access_key_id: &access_key_id,
             };
-            let secret = open_secret(hsm, &sealing, &record.sealed_secret).await?;
+            let secret = match open_secret(hsm, &sealing, &record.sealed_secret).await {
+                Ok(secret) => secret,
+                Err(error) if error.is_damage() => {
+                    left_out(&access_key_id, &error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             found.push(RootCredential {
                 account: record.account,
-                access_key_id: access_key_id.clone(),
+                access_key_id,
                 secret,
             });
-            after = Some(access_key_id);
         }
         if !more {
             return Ok(found);
         }
     }
+}
+
+fn left_out(access_key_id: &AccessKeyId, why: &str) {
+    tracing::error!(%access_key_id, why, "a root user's access key is damaged: it alone is refused");
 }

@@ -72,12 +72,13 @@ impl World {
         let mut policies = user.inline.to_vec();
         self.add_attached(&user.record.policies, &mut policies);
         let account = self.account(user.record.account);
-        for group in user
-            .record
-            .groups
-            .iter()
-            .filter_map(|name| account.group(name))
-        {
+        for name in &user.record.groups {
+            let Some(group) = account.group(name) else {
+                // A group with members is never deleted. What is not there is damaged in the
+                // store, and may have denied something.
+                policies.push(self.missing_group(user.record.account, name));
+                continue;
+            };
             policies.extend(group.inline.iter().cloned());
             self.add_attached(&group.record.policies, &mut policies);
         }
@@ -103,6 +104,14 @@ impl World {
     fn add_attached(&self, set: &PolicySet, to: &mut Vec<NamedPolicy>) {
         let found = set.attached.iter().map(|arn| self.managed_or_deny(arn));
         to.extend(found);
+    }
+
+    fn missing_group(&self, account: AccountId, name: &str) -> NamedPolicy {
+        let partition = self.partition;
+        NamedPolicy {
+            name: format!("arn:{partition}:iam::{account}:group/{name}").into(),
+            policy: self.deny_all.clone(),
+        }
     }
 
     /// A policy that denies everything.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keystead_audit::{Sink, Trail};
 use keystead_iam::{Service, ServiceParts, StsParts};
 use keystead_identity::{
-    Directory, DirectoryParts, Organizations, RootCredential, ServiceCredential,
+    Directory, DirectoryParts, Organizations, Pace, RootCredential, ServiceCredential,
 };
 use keystead_types::{Region, partition_of};
 use keystead_wall::WallClient;
@@ -17,6 +17,11 @@ use super::Deployment;
 /// Time between two looks at whether identities must be read again. Ours: a revocation that is
 /// stored counts soon.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Looks at identities between two at the last uses that are to be stored. Ours: with it and the
+/// directory's own pace, at most some minutes of last uses are lost when the server is killed, and
+/// none of a key that is used for the first time in a while but those of the last ten seconds.
+const LOOKS_BETWEEN_STORING: u32 = 10;
 
 /// What the configuration says of identities.
 pub(crate) struct Known {
@@ -64,17 +69,40 @@ impl Deployment {
     }
 
     /// Reads identities again for as long as nobody knows how a change of them ended, so that what
-    /// the store holds counts without waiting for the next change. On a thread with a worker; never
-    /// ends.
+    /// the store holds counts without waiting for the next change; and stores last uses. On a thread
+    /// with a worker; never ends.
     pub(crate) async fn keep_identities_current(&self) -> Infallible {
+        let mut looks: u32 = 0;
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
+            looks = looks.wrapping_add(1);
+            if looks.is_multiple_of(LOOKS_BETWEEN_STORING) {
+                self.store_last_uses(Pace::Sparing).await;
+            }
             if let Some(directory) = self.directory.get()
                 && !directory.is_current()
                 && let Err(error) = directory.refresh().await
             {
                 tracing::error!(%error, "identities cannot be read: changes of them may not count");
             }
+        }
+    }
+
+    async fn store_last_uses(&self, pace: Pace) {
+        if let Some(directory) = self.directory.get()
+            && let Err(error) = directory.store_last_uses(pace).await
+        {
+            tracing::warn!(%error, "last uses of access keys and roles could not be stored yet");
+        }
+    }
+
+    /// Stores the last uses that are not stored yet, once no request comes any more. Blocks; not
+    /// for use inside a runtime.
+    pub(super) fn store_all_last_uses(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.store_last_uses(Pace::Final)),
+            Err(error) => tracing::warn!(%error, "last uses of access keys could not be stored"),
         }
     }
 

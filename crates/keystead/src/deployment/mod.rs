@@ -380,8 +380,9 @@ impl Deployment {
         }
     }
 
-    /// Ends the HSM process. Afterwards no key can be used.
+    /// Stores what waits for it and ends the HSM process. Afterwards no key can be used.
     pub(crate) fn shutdown(&self) {
+        self.store_all_last_uses();
         let supervisor = self
             .supervisor
             .lock()

@@ -24,6 +24,9 @@ pub struct Versioned<T> {
     pub modified: Revision,
 }
 
+/// An access key of a root user or service: its id and its record, or what is wrong with it.
+pub type FoundCredential = (AccessKeyId, Result<CredentialRecord, String>);
+
 /// An audit record that is not in the log yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEntry {
@@ -268,6 +271,30 @@ impl Records {
             Ok((
                 AccessKeyId::from(id),
                 CredentialRecord::decode(&entry.value)?,
+            ))
+        });
+        Ok((records.collect::<Result<_, StoreError>>()?, page.more))
+    }
+
+    /// As [`credentials_page`](Self::credentials_page), but a damaged record is told of instead of
+    /// failing the page.
+    ///
+    /// # Errors
+    /// The storage fails, or an entry stands where no access key can.
+    pub async fn credentials_and_damage(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<FoundCredential>, bool), StoreError> {
+        let range = layout::credentials_all(after);
+        let page = self.backend.scan(range, limit, false).await?;
+        let records = page.entries.iter().map(|entry| {
+            let id = layout::parse_credential(&entry.key);
+            let id = id.ok_or_else(|| misplaced("credential record"))?;
+            let record = CredentialRecord::decode(&entry.value);
+            Ok((
+                AccessKeyId::from(id),
+                record.map_err(|error| error.to_string()),
             ))
         });
         Ok((records.collect::<Result<_, StoreError>>()?, page.more))
