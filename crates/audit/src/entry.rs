@@ -1,11 +1,11 @@
 //! An entry on its way, and what happens to one that is lost.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use keystead_types::{AccountId, Fault, KeyArn, RequestId};
 
 use crate::record::{self, Ending};
-use crate::{Opening, ReceiptNote, Record, Requester, Settled, Trail};
+use crate::{Opening, Operator, ReceiptNote, Record, Requester, Settled, Trail};
 
 /// The audit entry of one request or service event. Dropping it leaves an `ABANDONED` record.
 #[must_use = "dropping an entry records ABANDONED"]
@@ -21,6 +21,12 @@ pub(crate) enum Origin {
     Service {
         event_name: &'static str,
         account: AccountId,
+        details: Option<Details>,
+    },
+    Administration {
+        event_name: &'static str,
+        operator: Arc<Operator>,
+        account: Option<AccountId>,
         details: Option<Details>,
     },
 }
@@ -154,6 +160,12 @@ impl Entry {
         }
     }
 
+    /// Whether it is of a request that changes nothing.
+    pub fn is_read_only(&self) -> bool {
+        let origin = self.0.parts().map(|parts| &parts.origin);
+        matches!(origin, Some(Origin::Request(opening)) if opening.read_only)
+    }
+
     /// Sets `requestParameters`: the text of one valid JSON object without secrets, as the
     /// generated code makes it. An empty object is recorded as null.
     pub fn request_parameters(&mut self, json_object: Vec<u8>) {
@@ -185,6 +197,17 @@ impl Entry {
             if let Origin::Request(opening) = &mut parts.origin {
                 opening.requester = requester.into();
             }
+        });
+    }
+
+    /// Sets `serviceEventDetails` of what nobody asked for over the network: the text of one valid
+    /// JSON object without secrets. A request has none.
+    pub fn event_details(&mut self, json_object: Vec<u8>) {
+        self.change(|parts| match &mut parts.origin {
+            Origin::Service { details, .. } | Origin::Administration { details, .. } => {
+                *details = Some(Details::new(json_object));
+            }
+            Origin::Request(_) => {}
         });
     }
 

@@ -12,7 +12,9 @@ mod fixture;
 pub mod limits;
 mod log;
 mod memory;
+mod operator;
 mod outbox;
+mod posted;
 mod record;
 mod rejection;
 mod settled;
@@ -26,7 +28,9 @@ pub use log::{
     find_request, read_since, verify, verify_against,
 };
 pub use memory::MemoryLog;
+pub use operator::Operator;
 pub use outbox::OutboxError;
+pub use posted::{Posted, Settling};
 pub use rejection::{Rejection, rejection_counts};
 pub use settled::{Audited, Settled};
 pub use sink::{Appended, ReceiptNote, Record, Sink, SinkError};

@@ -12,6 +12,8 @@ use crate::{Appended, Record, Sink, SinkError};
 pub struct MemoryLog {
     records: Mutex<Vec<Record>>,
     failing: AtomicBool,
+    /// How many records are synced while syncing is held up.
+    held: Mutex<Option<u64>>,
 }
 
 impl MemoryLog {
@@ -28,6 +30,18 @@ impl MemoryLog {
     /// From now on every append fails, or works again.
     pub fn set_failing(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// From now on nothing more is synced, or everything at once again.
+    pub fn hold_sync(&self, hold: bool) {
+        let held = hold.then(|| self.synced());
+        *self.held() = held;
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<u64>> {
+        self.held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Record>> {
@@ -54,5 +68,14 @@ impl Sink for MemoryLog {
         if let Err(error) = self.take(record) {
             tracing::error!(%error, "an audit record nobody waits for is lost");
         }
+    }
+
+    fn written(&self) -> u64 {
+        self.lock().len() as u64
+    }
+
+    fn synced(&self) -> u64 {
+        let held = *self.held();
+        held.unwrap_or_else(|| self.written())
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
             (
                 opening.event_source,
                 opening.event_name,
-                opening.requester.account(),
+                Some(opening.requester.account()),
                 opening.read_only,
             )
         }
@@ -56,6 +56,15 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
             ..
         } => {
             identity::internal(&mut out, *account);
+            (KMS, *event_name, Some(*account), false)
+        }
+        Origin::Administration {
+            event_name,
+            operator,
+            account,
+            ..
+        } => {
+            identity::operator(&mut out, operator, *account);
             (KMS, *event_name, *account, false)
         }
     };
@@ -96,9 +105,17 @@ pub(crate) fn render(parts: &Parts, now: Timestamp, ending: Ending<'_>) -> Vec<u
 
 fn source(out: &mut Vec<u8>, origin: &Origin) {
     out.extend_from_slice(b",\"sourceIPAddress\":");
-    let Origin::Request(opening) = origin else {
-        out.extend_from_slice(b"\"AWS Internal\",\"userAgent\":\"AWS Internal\"");
-        return;
+    let opening = match origin {
+        Origin::Request(opening) => opening,
+        Origin::Service { .. } => {
+            out.extend_from_slice(b"\"AWS Internal\",\"userAgent\":\"AWS Internal\"");
+            return;
+        }
+        Origin::Administration { operator, .. } => {
+            out.extend_from_slice(b"\"AWS Internal\",\"userAgent\":");
+            string(out, at_most(&operator.program, USER_AGENT_MAX_BYTES));
+            return;
+        }
     };
     if let Some(service) = opening.via() {
         string(out, at_most(service, HOST_MAX_BYTES));
@@ -254,14 +271,19 @@ fn resources(out: &mut Vec<u8>, all: &[Resource], partition: &str) {
     out.push(b']');
 }
 
-fn closing(out: &mut Vec<u8>, origin: &Origin, account: AccountId) {
+fn closing(out: &mut Vec<u8>, origin: &Origin, account: Option<AccountId>) {
     out.extend_from_slice(match origin {
         Origin::Request(_) => b",\"eventType\":\"AwsApiCall\"".as_slice(),
-        Origin::Service { .. } => b",\"eventType\":\"AwsServiceEvent\"",
+        Origin::Service { .. } | Origin::Administration { .. } => {
+            b",\"eventType\":\"AwsServiceEvent\""
+        }
     });
-    out.extend_from_slice(b",\"managementEvent\":true,\"recipientAccountId\":\"");
-    out.extend_from_slice(account.as_str().as_bytes());
-    out.push(b'"');
+    out.extend_from_slice(b",\"managementEvent\":true");
+    if let Some(account) = account {
+        out.extend_from_slice(b",\"recipientAccountId\":\"");
+        out.extend_from_slice(account.as_str().as_bytes());
+        out.push(b'"');
+    }
     if let Origin::Request(Opening {
         vpc_endpoint_id: Some(endpoint),
         ..
@@ -271,7 +293,7 @@ fn closing(out: &mut Vec<u8>, origin: &Origin, account: AccountId) {
         string(out, at_most(endpoint, HOST_MAX_BYTES));
     }
     match origin {
-        Origin::Service { details, .. } => {
+        Origin::Service { details, .. } | Origin::Administration { details, .. } => {
             object(out, b",\"serviceEventDetails\":", details.as_ref());
             out.extend_from_slice(b",\"eventCategory\":\"Management\"");
         }

@@ -114,7 +114,7 @@ impl<T> Settled<T> {
         let handed = pending.release().map(|parts| {
             let request_id = match &parts.origin {
                 Origin::Request(opening) => Some(opening.request_id),
-                Origin::Service { .. } => None,
+                Origin::Service { .. } | Origin::Administration { .. } => None,
             };
             let record = Record {
                 event_id: parts.event_id,

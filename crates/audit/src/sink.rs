@@ -54,4 +54,11 @@ pub trait Sink: Send + Sync {
 
     /// Takes a record that nobody waits for. A failure is reported to the operator.
     fn enqueue(&self, record: Record);
+
+    /// How many records are written. A record whose [`Self::append`] has resolved is among them.
+    fn written(&self) -> u64;
+
+    /// How many of these a power cut cannot take any more: the first so many. It never says more
+    /// than is true, also after a failed sync.
+    fn synced(&self) -> u64;
 }

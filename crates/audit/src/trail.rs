@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keystead_types::{AccountId, Caller, Clock, Entropy, Region, RequestId, Timestamp};
 
 use crate::entry::{Details, Entry, Origin};
-use crate::{Record, Sink};
+use crate::{Operator, Record, Sink};
 
 /// The audit trail of one Region; cheap to clone.
 #[derive(Clone)]
@@ -206,6 +206,36 @@ impl Trail {
                 details,
             },
         )
+    }
+
+    /// Begins the entry of something that was done to the deployment as a whole, by the person or
+    /// program that runs this process: made, started, given an account. It is settled and
+    /// published like a request's; its form is `AwsServiceEvent`.
+    ///
+    /// Arguments: `account` is whom it concerns, none for the whole deployment. What happened goes
+    /// into [`Entry::event_details`].
+    pub fn administration(
+        &self,
+        event_name: &'static str,
+        operator: Arc<Operator>,
+        account: Option<AccountId>,
+    ) -> Entry {
+        Entry::open(
+            self.clone(),
+            Origin::Administration {
+                event_name,
+                operator,
+                account,
+                details: None,
+            },
+        )
+    }
+
+    /// How many records the log has, and how many of them a power cut cannot take.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        // In this order, so that no record seems synced that is not.
+        let synced = self.0.log.synced();
+        (self.0.log.written(), synced)
     }
 
     /// The same trail with another log.

@@ -145,6 +145,15 @@ impl AuditLog {
         }
     }
 
+    /// Writes what all workers have buffered and waits until the disk has it.
+    ///
+    /// Errors: the log has failed. Blocks for one `fdatasync(2)`.
+    pub fn sync(&self) -> Result<(), SinkError> {
+        self.shared.flush_all();
+        self.shared.sync();
+        self.shared.health()
+    }
+
     /// Ids of the newest records at the time of opening, oldest first, at most
     /// [`crate::limits::RECENT_EVENT_IDS`]: what the outbox need not replay.
     pub fn recent_event_ids(&self) -> &[RequestId] {
@@ -202,6 +211,14 @@ impl Sink for AuditLog {
         if let Err(error) = self.take(record) {
             tracing::error!(%event_id, %error, "an audit record that nobody waits for is lost");
         }
+    }
+
+    fn written(&self) -> u64 {
+        self.shared.head().seq
+    }
+
+    fn synced(&self) -> u64 {
+        self.shared.synced()
     }
 }
 

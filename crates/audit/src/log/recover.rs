@@ -50,8 +50,12 @@ pub(super) fn recover(dir: &Path, segment_bytes: u64) -> Result<Recovered, OpenE
         tracing::info!(seq, %hash, "audit log: going on after this record");
         let size = walked.whole_bytes;
         let writer = Writer::resume(dir, segment_bytes, &last.path, size, walked.head);
+        let writer = writer.map_err(at(&last.path))?;
+        // A killed process may have left it to the kernel. Earlier segments were synced when they
+        // were full.
+        writer.file().sync_data().map_err(at(&last.path))?;
         return Ok(Recovered {
-            writer: writer.map_err(at(&last.path))?,
+            writer,
             recent: recent.into(),
             directory,
         });

@@ -46,17 +46,25 @@ pub(super) struct Shared {
     slots: Mutex<Vec<Arc<Slot>>>,
     pub(super) bell: Bell,
     poisoned: AtomicBool,
+    /// One sync at a time: the kernel tells a failed write-back to one of them only.
+    pub(super) syncing: Mutex<()>,
+    /// Number of the last record that is on the disk.
+    synced: AtomicU64,
     tally: Tally,
 }
 
 impl Shared {
     pub(super) fn new(durability: Durability, writer: Writer) -> Self {
+        // What is there already was synced when the log was opened.
+        let synced = AtomicU64::new(writer.head().seq);
         Self {
             durability,
             writer: Mutex::new(writer),
             slots: Mutex::default(),
             bell: Bell::default(),
             poisoned: AtomicBool::new(false),
+            syncing: Mutex::new(()),
+            synced,
             tally: Tally::default(),
         }
     }
@@ -132,13 +140,15 @@ impl Shared {
 
     /// Syncs what was written and answers those who waited for it.
     pub(super) fn sync(&self) {
-        let (file, waiting) = {
+        let _alone = lock(&self.syncing);
+        let (file, seq, waiting) = {
             let mut writer = lock(&self.writer);
             if !writer.dirty && writer.waiting.is_empty() {
                 return;
             }
             writer.dirty = false;
-            (writer.file(), std::mem::take(&mut writer.waiting))
+            let waiting = std::mem::take(&mut writer.waiting);
+            (writer.file(), writer.head().seq, waiting)
         };
         // After one failure the kernel may have dropped the pages, and a second fsync would lie.
         let result = self.health().and_then(|()| {
@@ -148,6 +158,11 @@ impl Shared {
             // What is synced is not read again here. Its pages are given back, so that the log
             // goes on in the same few instead of memory that nobody has touched; only a hint.
             let _hint = rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::DontNeed);
+            // A worker that began the next segment meanwhile may have been told the failure in
+            // place of this call; it tells everyone before it gives the writer back.
+            let _writer = lock(&self.writer);
+            self.health()?;
+            self.synced.store(seq, Ordering::Release);
             Ok(())
         });
         for batch in waiting {
@@ -173,6 +188,11 @@ impl Shared {
         } else {
             Ok(())
         }
+    }
+
+    /// Number of the last record that a power cut cannot take any more.
+    pub(super) fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Acquire)
     }
 
     pub(super) fn head(&self) -> Head {

@@ -8,8 +8,32 @@ use keystead_types::{AccountId, Caller, Principal, SessionContext};
 
 use super::moment;
 use crate::limits::{ADDITIONAL_MAX_BYTES, HOST_MAX_BYTES};
-use crate::text::{at_most, inside, string};
-use crate::{Opening, Requester, WebIdentity};
+use crate::text::{at_most, inside, number, string};
+use crate::{Opening, Operator, Requester, WebIdentity};
+
+/// The identity of who runs the process: a user of the operating system, whom CloudTrail does not
+/// know.
+pub(super) fn operator(out: &mut Vec<u8>, operator: &Operator, account: Option<AccountId>) {
+    open(out, b"Unknown");
+    out.extend_from_slice(b",\"principalId\":\"uid:");
+    number(out, u64::from(operator.user_id));
+    out.push(b'"');
+    if let Some(account) = account {
+        member(out, b",\"accountId\":\"", account.as_str());
+    }
+    if let Some(name) = &operator.user_name {
+        member(out, b",\"userName\":\"", at_most(name, HOST_MAX_BYTES));
+    }
+    out.extend_from_slice(b",\"sessionContext\":{\"attributes\":{\"processId\":\"");
+    number(out, u64::from(operator.process_id));
+    out.push(b'"');
+    if let Some(login) = operator.login_user_id {
+        out.extend_from_slice(b",\"loginUserId\":\"");
+        number(out, u64::from(login));
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"}}}");
+}
 
 /// The identity of who asks.
 pub(super) fn requester(out: &mut Vec<u8>, opening: &Opening, partition: &str) {

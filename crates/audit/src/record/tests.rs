@@ -526,3 +526,52 @@ fn record_speed() {
     }
     println!("{bytes} bytes in {:?}", start.elapsed() / rounds);
 }
+
+#[test]
+fn what_is_done_to_a_deployment_names_the_user_of_the_operating_system() {
+    let (trail, log) = trail("eu-west-1");
+    let operator = Arc::new(crate::Operator {
+        user_id: 998,
+        user_name: Some("kms\"x".to_owned()),
+        login_user_id: Some(1000),
+        process_id: 42,
+        program: "keystead/1.0 init".to_owned(),
+    });
+    let mut entry = trail.administration("StartServer", operator.clone(), None);
+    entry.event_details(br#"{"a":1}"#.to_vec());
+    drop(entry.settle(Ok(())).publish());
+    let own = Some(account());
+    drop(trail.administration("CreateRootAccessKey", operator, own));
+    let events = log.records();
+    let events: Vec<serde_json::Value> = events
+        .iter()
+        .map(|record| serde_json::from_slice(&record.json).unwrap())
+        .collect();
+    assert_eq!(
+        events[0],
+        serde_json::json!({
+            "eventVersion": "1.11",
+            "userIdentity": {
+                "type": "Unknown", "principalId": "uid:998", "userName": "kms\"x",
+                "sessionContext": {"attributes": {"processId": "42", "loginUserId": "1000"}},
+            },
+            "eventTime": "2025-05-21T05:42:31Z",
+            "eventSource": "kms.amazonaws.com",
+            "eventName": "StartServer",
+            "awsRegion": "eu-west-1",
+            "sourceIPAddress": "AWS Internal",
+            "userAgent": "keystead/1.0 init",
+            "requestParameters": null,
+            "responseElements": null,
+            "eventID": events[0]["eventID"],
+            "readOnly": false,
+            "eventType": "AwsServiceEvent",
+            "managementEvent": true,
+            "serviceEventDetails": {"a": 1},
+            "eventCategory": "Management",
+        })
+    );
+    assert_eq!(events[1]["errorCode"], "ABANDONED");
+    assert_eq!(events[1]["recipientAccountId"], "111122223333");
+    assert_eq!(events[1]["userIdentity"]["accountId"], "111122223333");
+}

@@ -221,3 +221,39 @@ fn child_that_runs_out_of_space() {
     assert_eq!(log.head().seq, written);
     assert_eq!(append(&log, 1000), Err(SinkError::Poisoned));
 }
+
+#[test]
+fn a_record_counts_as_synced_when_the_disk_has_it_and_not_before() {
+    let (_outer, dir) = place();
+    written(&dir, 3, 1 << 20);
+    let log = open(&dir);
+    assert_eq!((log.written(), log.synced()), (3, 3));
+    // A sync that takes its time.
+    let slow = crate::log::shared::lock(&log.shared.syncing);
+    for number in 4..=8 {
+        append(&log, number).unwrap();
+    }
+    std::thread::sleep(3 * crate::limits::SYNC_INTERVAL);
+    assert_eq!((log.written(), log.synced()), (8, 3));
+    drop(slow);
+    log.sync().unwrap();
+    assert_eq!(log.synced(), 8);
+}
+
+#[test]
+fn a_record_of_a_failed_sync_never_counts_as_synced() {
+    let (_outer, dir) = place();
+    let log = open(&dir);
+    append(&log, 1).unwrap();
+    log.sync().unwrap();
+    // A pipe takes what is written and cannot be synced.
+    let (_reader, pipe) = std::io::pipe().unwrap();
+    log.shared
+        .replace_file(File::from(std::os::fd::OwnedFd::from(pipe)));
+    append(&log, 2).unwrap();
+    assert_eq!(log.sync(), Err(SinkError::Poisoned));
+    assert_eq!((log.written(), log.synced()), (2, 1));
+    assert_eq!(append(&log, 3), Err(SinkError::Poisoned));
+    assert_eq!(log.sync(), Err(SinkError::Poisoned));
+    assert_eq!(log.synced(), 1);
+}
