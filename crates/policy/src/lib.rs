@@ -80,7 +80,7 @@ pub use evaluate::{Named, Policy, PolicyKind, Request, StatementTrace, Verdict};
 pub use explain::{Explanation, Participant, explain};
 pub use managed::ManagedKey;
 pub use outcomes::{Outcomes, PolicyOutcomes};
-pub use present::present_conditions;
+pub use present::add_conditions;
 pub use principal::{NamedPrincipal, Partition};
 pub use shown::with_unique_ids;
 pub use statement::{Effect, StatementOutcome};

@@ -1,70 +1,79 @@
 //! The condition keys that a request has, for those who have to write a policy for it.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::context::{ConditionKey, Context, KnownKey, Value};
 use crate::limits::{EXPLAINED_VALUE_MAX_CHARS, EXPLAINED_VALUES_MAX, PRESENT_KEYS_MAX};
 use crate::variable::with_text;
 
-/// The keys of a request with their values: `[{"key": …, "values": {"items": [{"value": …}]}}]`, as
-/// STS's DecodeAuthorizationMessage lists them.
+/// Adds the member `conditions` to an explanation: the condition keys that the request has and their
+/// values, `{"aws:SourceIp": ["192.0.2.1"], …}`, as many as fit when the explanation is to have
+/// `max_bytes` at most.
 ///
-/// Arguments: `more` are names that a context cannot list, such as `aws:PrincipalTag/team`; the
-/// list takes about `max_bytes` at most. What a caller must prove to know is left out:
-/// `sts:ExternalId`.
-pub fn present_conditions(
+/// Arguments: `more` are names that a context cannot list, such as `aws:PrincipalTag/team`. Left out
+/// are the time, which every request has, and what a caller must prove to know: `sts:ExternalId`.
+pub fn add_conditions(
+    explanation: &mut Map<String, Json>,
     context: &dyn Context,
     more: impl IntoIterator<Item = String>,
     max_bytes: usize,
-) -> Json {
-    let plain = KnownKey::ALL.iter().filter(|key| !key.is_family());
-    let plain = plain.filter(|key| **key != KnownKey::StsExternalId);
-    let names = plain.map(|key| key.name().to_owned());
-    let listed = [
+) {
+    let bytes = |name: &str, value: &Json| name.len() + value.to_string().len() + 4;
+    let members = explanation.iter();
+    let taken: usize = members.map(|(name, value)| bytes(name, value)).sum();
+    let mut left = max_bytes.saturating_sub(taken + 16);
+    let mut found = Map::new();
+    for name in names(context).into_iter().chain(more) {
+        let Some(values) = values(context, &name) else {
+            continue;
+        };
+        let takes = bytes(&name, &values);
+        if takes <= left && found.len() < PRESENT_KEYS_MAX {
+            left -= takes;
+            found.insert(name, values);
+        }
+    }
+    explanation.insert("conditions".to_owned(), found.into());
+}
+
+/// The names that a context can be asked for.
+fn names(context: &dyn Context) -> Vec<String> {
+    let told = |key: &&KnownKey| match key {
+        KnownKey::StsExternalId | KnownKey::CurrentTime | KnownKey::EpochTime => false,
+        key => !key.is_family(),
+    };
+    let all = KnownKey::ALL.iter().filter(told);
+    let mut names: Vec<String> = all.map(|key| key.name().to_owned()).collect();
+    for (list, family) in [
         (KnownKey::EncryptionContextKeys, KnownKey::EncryptionContext),
         (KnownKey::TagKeys, KnownKey::RequestTag),
-    ];
-    let listed = listed.iter().flat_map(|(list, family)| {
-        let mut names = Vec::new();
+    ] {
         if let Some(list) = ConditionKey::parse(list.name()) {
             context.values(&list, &mut |value| {
                 names.push(with_text(value, |tail| format!("{}{tail}", family.name())));
             });
         }
-        names
-    });
-    let mut left = max_bytes;
-    let mut items = Vec::new();
-    for name in names.chain(listed).chain(more) {
-        let Some(item) = present(context, &name) else {
-            continue;
-        };
-        let bytes = item.to_string().len();
-        if bytes > left || items.len() == PRESENT_KEYS_MAX {
-            continue;
-        }
-        left -= bytes;
-        items.push(item);
     }
-    items.into()
+    names
 }
 
-/// A key with its values; none if the request has not got it.
-fn present(context: &dyn Context, name: &str) -> Option<Json> {
+/// The values of a key; none if the request has not got it.
+fn values(context: &dyn Context, name: &str) -> Option<Json> {
     let key = ConditionKey::parse(name)?;
-    let mut values = Vec::new();
+    let mut values: Vec<String> = Vec::new();
     context.values(&key, &mut |value: Value<'_>| {
         if values.len() < EXPLAINED_VALUES_MAX {
             let short = |text: &str| text.chars().take(EXPLAINED_VALUE_MAX_CHARS).collect();
-            let text: String = with_text(value, short);
-            values.push(json!({"value": text}));
+            values.push(with_text(value, short));
         }
     });
-    (!values.is_empty()).then(|| json!({"key": name, "values": {"items": values}}))
+    (!values.is_empty()).then(|| values.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::context::Presence;
 
@@ -88,31 +97,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_present_is_told_within_bounds() {
-        let more = || ["aws:PrincipalTag/unit".to_owned(), "nothing".to_owned()];
-        let told = present_conditions(&Facts, more(), 4096);
-        let pairs = |told: &Json| -> Vec<(String, usize)> {
-            let of = |item: &Json| {
-                let values = item["values"]["items"].as_array().map_or(0, Vec::len);
-                (item["key"].as_str().unwrap_or("").to_owned(), values)
-            };
-            told.as_array().unwrap().iter().map(of).collect()
+    fn told(max_bytes: usize) -> Json {
+        let explanation = json!({"action": "kms:Encrypt"});
+        let Json::Object(mut explanation) = explanation else {
+            panic!("an object");
         };
-        assert_eq!(
-            pairs(&told),
-            [
-                ("kms:EncryptionContextKeys".to_owned(), 2),
-                ("aws:UserAgent".to_owned(), 1),
-                ("kms:EncryptionContext:Team".to_owned(), 1),
-                ("aws:PrincipalTag/unit".to_owned(), 2),
-            ]
-        );
-        assert!(!told.to_string().contains("hunter2"));
-        let short = present_conditions(&Facts, more(), 100);
-        assert!(
-            short.to_string().len() <= 102 && pairs(&short).len() == 1,
-            "{short}"
-        );
+        let more = ["aws:PrincipalTag/unit", "nothing"].map(str::to_owned);
+        add_conditions(&mut explanation, &Facts, more, max_bytes);
+        explanation.into()
+    }
+
+    #[test]
+    fn what_is_present_is_told() {
+        let expected = json!({
+            "kms:EncryptionContextKeys": ["Team", "Other"],
+            "aws:UserAgent": ["x"],
+            "kms:EncryptionContext:Team": ["Red"],
+            "aws:PrincipalTag/unit": ["a", "b"],
+        });
+        assert_eq!(told(4096)["conditions"], expected);
+    }
+
+    #[test]
+    fn the_room_is_bounded() {
+        for max_bytes in 60..250 {
+            let told = told(max_bytes).to_string();
+            assert!(told.len() <= max_bytes, "{max_bytes} {told}");
+        }
+        let short = told(80);
+        let conditions = short["conditions"].as_object().unwrap();
+        assert_eq!(conditions.keys().collect::<Vec<_>>(), ["aws:UserAgent"]);
     }
 }

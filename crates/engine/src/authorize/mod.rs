@@ -10,9 +10,9 @@ mod question;
 mod refusal;
 mod words;
 
-use keystead_policy::{Decision, Denial, Granted, Kind, Policy};
+use keystead_policy::{Decision, Denial, Granted, Kind, Outcomes, Policy};
 use keystead_store::records::{GrantConstraints, GrantRecord, KeyRecord};
-use keystead_types::{AccountId, AliasArn, AliasName, Caller, Fault, GrantId, KeyArn, Principal};
+use keystead_types::{AccountId, AliasArn, AliasName, Caller, Fault, KeyArn, Principal};
 
 use crate::context::Late;
 use crate::entry::KeyEntry;
@@ -35,12 +35,10 @@ pub(crate) enum Subject<'a> {
     Ciphertext,
 }
 
-/// An answer, and for a denial by the caller's own account the explanation.
+/// An answer, and what the audit record and the caller are told of it.
 struct Answer {
     decision: Decision,
     explanation: Explanation,
-    /// The grant that took part.
-    grant_id: Option<GrantId>,
 }
 
 impl Answer {
@@ -77,7 +75,7 @@ pub(crate) async fn key(
             sides: Sides::Both,
         };
         let answer = ask(stage, &question, key).await?;
-        match note(stage, action, answer) {
+        match note(stage, answer) {
             Ok(()) => return Ok(()),
             Err(denied) if own && subject != Subject::Ciphertext => {
                 return Err(refusal::own(stage, action, key.arn_text(), &denied));
@@ -121,16 +119,25 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
     let mut late = Late::default();
     let mut grant = None;
     let mut unfit = None;
-    let mut decision = settle(&asking, Granted::No, &mut late).await?;
+    let mut outcomes = Outcomes::new();
+    let mut decision = settle(&asking, Granted::No, &mut late, &mut outcomes).await?;
     if let Decision::Denied(denial) = &decision
         && can_be_mended(denial)
         && parties.is_known()
     {
-        grant = granted::granted(stage, key, question.action, question.facts).await?;
+        grant = Box::pin(granted::granted(
+            stage,
+            key,
+            question.action,
+            question.facts,
+        ))
+        .await?;
         if let Some(found) = &grant {
-            decision = settle(&asking, Granted::To(found.named), &mut late).await?;
+            let granted = Granted::To(found.named);
+            decision = settle(&asking, granted, &mut late, &mut outcomes).await?;
         } else if question.account == stage.caller.account {
-            unfit = Some(granted::unfit(stage, key, question.action, question.facts).await?);
+            let why = granted::unfit(stage, key, question.action, question.facts);
+            unfit = Some(Box::pin(why).await?);
         }
     }
     let said = grant.map_or(Granted::No, |found| Granted::To(found.named));
@@ -139,7 +146,8 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
         unfit,
         denial: None,
     };
-    Ok(explained::answer(&asking, decision, said, &late, &known))
+    let told = (said, &late, &known);
+    Ok(explained::answer(&asking, decision, told, outcomes))
 }
 
 /// Asks all policies, with what grants are known to say.
@@ -155,15 +163,21 @@ async fn ask_once(
         parties: &parties,
     };
     let mut late = Late::default();
-    let decision = settle(&asking, grant, &mut late).await?;
-    let known = Known::default();
-    Ok(explained::answer(&asking, decision, grant, &late, &known))
+    let mut outcomes = Outcomes::new();
+    let decision = settle(&asking, grant, &mut late, &mut outcomes).await?;
+    let told = (grant, &late, &Known::default());
+    Ok(explained::answer(&asking, decision, told, outcomes))
 }
 
 /// Decides once everything that a policy asks for is there.
-async fn settle(asking: &Asking<'_>, grant: Granted, late: &mut Late) -> Result<Decision, Fault> {
+async fn settle(
+    asking: &Asking<'_>,
+    grant: Granted,
+    late: &mut Late,
+    outcomes: &mut Outcomes,
+) -> Result<Decision, Fault> {
     loop {
-        let (decision, wanted) = asking.decide(grant, late);
+        let (decision, wanted) = asking.decide_noting(grant, late, outcomes);
         match asking.question.key {
             Some(key) if wanted.any() => {
                 question::read(asking.stage.site, key, wanted, late).await?;
@@ -192,19 +206,14 @@ struct Denied {
 }
 
 /// Notes an answer in the audit record; a denial without explanation is noted by who refuses.
-fn note(stage: &mut Stage<'_>, action: &str, answer: Answer) -> Result<(), Denied> {
+fn note(stage: &mut Stage<'_>, answer: Answer) -> Result<(), Denied> {
+    let Explanation { recorded, sealed } = answer.explanation;
+    if !recorded.is_empty() {
+        stage.entry.authorization(recorded);
+    }
     match answer.decision {
-        Decision::Allowed(basis) => {
-            explained::note_basis(stage, action, &basis, answer.grant_id);
-            Ok(())
-        }
-        Decision::Denied(denial) => {
-            let Explanation { recorded, sealed } = answer.explanation;
-            if !recorded.is_empty() {
-                stage.entry.authorization(recorded);
-            }
-            Err(Denied { denial, sealed })
-        }
+        Decision::Allowed(_) => Ok(()),
+        Decision::Denied(denial) => Err(Denied { denial, sealed }),
     }
 }
 
@@ -266,7 +275,7 @@ pub(crate) async fn retirement(
     };
     let party = granted::may_retire(stage, grant);
     let answer = ask_to_retire(stage, &question, party, grant).await?;
-    match note(stage, action, answer) {
+    match note(stage, answer) {
         Ok(()) => Ok(()),
         Err(denied) if own => Err(refusal::own(stage, action, key.arn_text(), &denied)),
         Err(_) => Err(stranger(stage, action, key.arn_text())),
@@ -335,7 +344,7 @@ fn own_account(stage: &mut Stage<'_>, action: &'static str, resource: &str) -> R
         sides: Sides::Both,
     };
     let answer = answer(stage, &question);
-    note(stage, action, answer).map_err(|denied| refusal::own(stage, action, resource, &denied))
+    note(stage, answer).map_err(|denied| refusal::own(stage, action, resource, &denied))
 }
 
 /// The answer to a question about no key: nothing has to be read for it.
@@ -347,8 +356,10 @@ fn answer(stage: &Stage<'_>, question: &Question<'_>) -> Answer {
         parties: &parties,
     };
     let late = Late::default();
-    let (decision, _) = asking.decide(Granted::No, &late);
-    explained::answer(&asking, decision, Granted::No, &late, &Known::default())
+    let mut outcomes = Outcomes::new();
+    let (decision, _) = asking.decide_noting(Granted::No, &late, &mut outcomes);
+    let told = (Granted::No, &late, &Known::default());
+    explained::answer(&asking, decision, told, outcomes)
 }
 
 /// Whether the caller could still replace the policy of a key of their own under `policy`.

@@ -4,7 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use keystead_identity::{GlobalContext, Membership, Standing};
-use keystead_policy::{Case, Decision, Denial, Granted, Kind, Policy, Request, decide};
+use keystead_policy::{
+    Case, Decision, Denial, Granted, Kind, KnownKey, Outcomes, Policy, Request, decide,
+    decide_noting,
+};
 use keystead_store::records::KeyRecord;
 use keystead_types::{AccountId, AliasName, Fault, KeyManager, Principal, Timestamp, partition_of};
 
@@ -73,7 +76,7 @@ impl Parties {
             own: identities.membership(own),
             theirs: theirs.then(|| identities.membership(resource_account)),
             source: source.map(|account| identities.membership(account)),
-            now: stage.site.now(),
+            now: stage.now,
         }
     }
 }
@@ -93,6 +96,21 @@ impl Asking<'_> {
             return (denied, Wanted::default());
         };
         self.with(standing, grant, late, decide)
+    }
+
+    /// The same; notes what becomes of every statement.
+    pub(super) fn decide_noting(
+        &self,
+        grant: Granted,
+        late: &Late,
+        outcomes: &mut Outcomes,
+    ) -> (Decision, Wanted) {
+        let Some(standing) = &self.parties.standing else {
+            return self.decide(grant, late);
+        };
+        let noting =
+            |case: &Case<'_>, request: &Request<'_>| decide_noting(case, request, outcomes);
+        self.with(standing, grant, late, noting)
     }
 
     /// Runs with all policies that take part; not for who is gone, who has none.
@@ -155,6 +173,20 @@ impl Asking<'_> {
         };
         let answer = run(&case, &request);
         (answer, context.wanted.get())
+    }
+
+    /// Names of the condition keys of tags, which a context cannot list: the key's and the caller's.
+    pub(super) fn tag_names(&self) -> Vec<String> {
+        let of_key = self.question.key.map(|key| key.tags.as_slice());
+        let of_key = of_key.unwrap_or_default().iter();
+        let of_key = of_key.map(|(key, _)| format!("{}{key}", KnownKey::ResourceTag.name()));
+        let standing = self.parties.standing.as_deref();
+        let late = Late::default();
+        let of_caller = standing.map(|standing| {
+            let context = self.context(standing, &late);
+            context.global.principal_tag_keys().collect::<Vec<_>>()
+        });
+        of_key.chain(of_caller.into_iter().flatten()).collect()
     }
 
     fn context<'c>(&'c self, standing: &'c Standing, late: &'c Late) -> KmsContext<'c> {
