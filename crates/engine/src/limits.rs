@@ -72,6 +72,9 @@ pub const GRANTS_READ_AT_ONCE: usize = 1000;
 pub const EXPLAINED_MAX_BYTES: usize = 7 * 1024;
 /// Explanation of a denial that is sealed for the caller, bytes, about. Ours: it travels in a header.
 pub const SEALED_EXPLANATION_MAX_BYTES: usize = 2 * 1024;
+/// What is sealed for the caller, bytes, with the condition keys that the request has: they get the
+/// room that is left. Ours: sealed and in base64 it stays below the 4 KiB of the header.
+pub const SEALED_MESSAGE_MAX_BYTES: usize = 2_880;
 /// Grants that the explanation of a denial tells of, of those to the caller that did not fit. Ours:
 /// its sealed form travels in a header.
 pub const EXPLAINED_GRANTS_MAX: usize = 3;
