@@ -15,6 +15,7 @@ mod connection;
 mod deadlines;
 mod dispatch;
 mod error;
+mod frames;
 mod gauge;
 mod head;
 pub mod limits;

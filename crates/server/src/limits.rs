@@ -71,6 +71,19 @@ pub const H2_STREAM_WINDOW_BYTES: u32 = 65_535;
 /// Bytes that a client may send on one HTTP/2 connection before we read them: what bounds its
 /// memory. Source: ours; `BODY_MAX_BYTES`.
 pub const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Frames of an HTTP/2 connection in [`H2_FRAMES_WINDOW`] that are neither requests nor bodies; more
+/// end it (CVE-2019-9512, 9515, 9518). Source: ours; a client sends a handful at its start, and one
+/// ping now and then.
+pub const H2_OTHER_FRAMES_MAX: u32 = 1_000;
+/// Such frames that each request brings with it and that do not count: windows for the answer.
+/// Source: ours.
+pub const H2_FRAMES_PER_REQUEST: u32 = 4;
+/// Streams that a client may reset in [`H2_FRAMES_WINDOW`] beyond one of each two that it opens
+/// (CVE-2023-44487, "rapid reset", paced so that each request runs). Source: ours;
+/// `H2_STREAMS_MAX`, and a few.
+pub const H2_CANCELLED_MAX: u32 = 200;
+/// In which time such frames are counted together. Source: ours.
+pub const H2_FRAMES_WINDOW: Duration = Duration::from_secs(10);
 /// Interval of HTTP/2 pings on a quiet connection. Source: ours.
 pub const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// Longest wait for the answer to a ping. Source: ours.

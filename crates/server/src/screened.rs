@@ -4,10 +4,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
+use keystead_audit::{Audited, Rejection};
+use keystead_types::{Fault, FaultKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::frames::{Flood, Frames};
 use crate::gauge::{Gauge, Phase};
 use crate::limits::{GATHERED_MAX_BYTES, LINGER_MAX_BYTES};
 use crate::screen::{Screen, Seen};
@@ -16,12 +20,13 @@ use crate::screen::{Screen, Seen};
 /// that the library answers 400 and closes.
 const ILLEGAL: u8 = 0;
 
-/// A transport with a screen (HTTP/1.1) or without (HTTP/2).
+/// A transport with a screen of its own for each version of HTTP.
 pub(crate) struct Screened<T> {
     inner: T,
     /// What was read to find out the protocol.
     prefix: Bytes,
     screen: Option<Screen>,
+    frames: Option<Frames>,
     gauge: Arc<Gauge>,
     refused: bool,
     /// How many more bytes of a refused request are thrown away before the end.
@@ -35,22 +40,38 @@ impl<T> Screened<T> {
             inner,
             prefix,
             screen: Some(Screen::new()),
+            frames: None,
             gauge,
             refused: false,
             linger_bytes: LINGER_MAX_BYTES,
         }
     }
 
-    /// For HTTP/2, whose frames the library checks.
+    /// For HTTP/2, whose frames the library checks. Here they are counted.
     pub(crate) fn http2(inner: T, prefix: Bytes, gauge: Arc<Gauge>) -> Self {
         Self {
             inner,
             prefix,
             screen: None,
+            frames: Some(Frames::new()),
             gauge,
             refused: false,
             linger_bytes: LINGER_MAX_BYTES,
         }
+    }
+
+    /// Errors: a flood of frames; the library then drops the connection at once.
+    fn count(&mut self, new: &[u8]) -> io::Result<()> {
+        let Some(frames) = self.frames.as_mut() else {
+            return Ok(());
+        };
+        frames.look(new, Instant::now).map_err(|Flood| {
+            let text = "a flood of HTTP/2 frames that ask for nothing";
+            let fault = Fault::bare(FaultKind::ServiceUnavailable).because(text);
+            // Closed without an answer; this is its entry.
+            drop(Audited::<()>::rejected(Rejection::Overloaded, fault));
+            io::Error::other(text)
+        })
     }
 
     fn inspect(&mut self, buffer: &mut ReadBuf<'_>, from: usize) {
@@ -93,7 +114,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Screened<T> {
             self.prefix.advance(taken);
         }
         self.inspect(buffer, from);
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.count(buffer.filled().get(from..).unwrap_or_default()))
     }
 }
 
