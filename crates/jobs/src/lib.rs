@@ -4,15 +4,17 @@
 #![forbid(unsafe_code)]
 
 mod steadiness;
+mod uptime;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keystead_engine::{Destruction, Due, Site, run_due};
 use keystead_types::Clock;
 
-use crate::steadiness::Steadiness;
+use crate::steadiness::{NOTED_EVERY, Steadiness};
+pub use crate::steadiness::NOTE_MAX_BYTES;
 
 /// Between two looks at what is due. Ours: AWS takes up to 24 hours more than the waiting period.
 pub const INTERVAL: Duration = Duration::from_secs(5);
@@ -21,6 +23,16 @@ pub const INTERVAL: Duration = Duration::from_secs(5);
 pub trait Regions: Send + Sync {
     /// All Regions that are open.
     fn open(&self) -> Vec<Arc<Site>>;
+
+    /// What [`Self::note_clocks`] kept last, of this process or an earlier one; none if nothing
+    /// was, or it cannot be read.
+    fn noted_clocks(&self) -> Option<String> {
+        None
+    }
+
+    /// Keeps a line of text for the next start: how long the clocks were watched. If it is lost,
+    /// the next start waits longer before it destroys keys.
+    fn note_clocks(&self, _note: &str) {}
 }
 
 /// Looks at what is due, forever, until `stop` resolves. A failure is logged and tried again at
@@ -31,16 +43,25 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
 ) {
     let mut stop = std::pin::pin!(stop);
-    let started = Instant::now();
-    let mut steadiness = Steadiness::new(clock.now(), started.elapsed());
+    let note = regions.noted_clocks();
+    let mut steadiness = Steadiness::new(clock.now(), uptime::now(), note.as_deref());
+    let mut noted: Option<Duration> = None;
     loop {
-        let destruction = steadiness.look(clock.now(), started.elapsed());
+        let running = uptime::now().running;
+        let destruction = steadiness.look(clock.now(), running);
+        if noted.is_none_or(|at| running.saturating_sub(at) >= NOTED_EVERY) {
+            regions.note_clocks(&steadiness.note(running));
+            noted = Some(running);
+        }
         for site in regions.open() {
             catch_up(&site, destruction).await;
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
-            () = &mut stop => return,
+            () = &mut stop => {
+                regions.note_clocks(&steadiness.note(uptime::now().running));
+                return;
+            }
         }
     }
 }
