@@ -21,7 +21,7 @@ use crate::head::is_json;
 use crate::limits::{SESSION_DEFAULT_SECONDS, SESSION_SECONDS, SESSION_TEXT_MAX_BYTES};
 use crate::peer::Connected;
 use crate::respond::{Answer, Protocol};
-use crate::walk::host;
+use crate::walk::{host, misdirected};
 
 /// An authority of certificates, as role trust policies name it.
 #[derive(Debug, Clone)]
@@ -112,6 +112,9 @@ pub(crate) async fn begin(
     parts: &Parts,
     body: &[u8],
 ) -> Answer {
+    if !service.parts().verifier.accepts_host(host(parts)) {
+        return misdirected().spoken(Protocol::Sessions);
+    }
     let request = match prepare(service, connected, id, parts, body) {
         Ok(request) => request,
         Err((rejection, status, fault)) => {

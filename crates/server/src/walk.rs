@@ -86,6 +86,9 @@ async fn api(
     let verified = match verify(service, parts, body) {
         Ok(verified) => verified,
         Err(Refused::MissingCredentials) if is_for_everyone(parts, body) => {
+            if !service.parts().verifier.accepts_host(host(parts)) {
+                return misdirected().spoken(Protocol::Sts);
+            }
             let region = service.parts().home.clone();
             return query(arrived, Api::Sts, None, region).await;
         }
@@ -100,8 +103,8 @@ async fn api(
     parts
         .iam
         .directory()
-        .note_use(key, name, &region, parts.clock.now());
-    match name {
+        .note_use(key, &name, &region, parts.clock.now());
+    match &*name {
         KMS => kms(arrived, bearer, region).await,
         IAM => query(arrived, Api::Iam, Some(bearer), region).await,
         STS => query(arrived, Api::Sts, Some(bearer), region).await,
@@ -198,6 +201,18 @@ fn source(service: &Service, parts: &Parts, bearer: &Bearer) -> Option<ServiceSo
     let directory = service.parts().iam.directory();
     let covers = |account| directory.service_covers(bearer, account);
     service_source(&parts.headers, bearer, covers)
+}
+
+/// A request that nobody signed, for a host whose name is not ours: a web page whose name was made
+/// to point here, for example. Source of the status: RFC 9110, 15.5.20.
+pub(crate) fn misdirected() -> Answer {
+    let text = "This server does not answer to the host name of the request.";
+    let fault = Fault::new(FaultKind::AccessDenied, text);
+    Answer::http(
+        StatusCode::MISDIRECTED_REQUEST,
+        Rejection::WrongScope,
+        fault,
+    )
 }
 
 fn unknown_operation() -> Answer {

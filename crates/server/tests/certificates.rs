@@ -21,7 +21,7 @@ use rcgen::{
     IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use rig::{
-    Answer, Identity, JSON, REGION, Running, Wire, account, query, request, signed, start_with,
+    Answer, Identity, JSON, REGION, Running, Wire, account, query, request, signed, start_named,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -63,6 +63,10 @@ struct Scene {
 }
 
 fn scene(authority: &Authority, revoked: Option<&[SerialNumber]>) -> Scene {
+    scene_named(authority, revoked, &[])
+}
+
+fn scene_named(authority: &Authority, revoked: Option<&[SerialNumber]>, names: &[&str]) -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let at = |name: &str| dir.path().join(name);
@@ -102,7 +106,7 @@ fn scene(authority: &Authority, revoked: Option<&[SerialNumber]>) -> Scene {
         region: rig::region(),
     };
     Scene {
-        running: start_with(Some(tls), Deadlines::default(), Some(sessions)),
+        running: start_named(Some(tls), Deadlines::default(), Some(sessions), names),
         trusted: made.cert.der().clone(),
         dir,
     }
@@ -229,6 +233,22 @@ fn a_certificate_is_exchanged_for_a_session() {
     let text = sessions("").replace("/sessions", &format!("/sessions?roleArn={encoded}"));
     let answer = scene.connect(Some(&web)).unwrap().ask(&text);
     assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[test]
+fn sessions_are_given_under_the_servers_own_names_only() {
+    let hosts = authority("hosts");
+    let scene = scene_named(&hosts, None, &["kms.local", "localhost"]);
+    scene.trust("web-1");
+    let web = host(&hosts, "web-1", |_| {});
+    assert_eq!(scene.ask(Some(&web), &asked()).unwrap().status, 201);
+    let text = sessions(&asked()).replace("localhost", "evil.example");
+    let answer = scene.connect(Some(&web)).unwrap().ask(&text);
+    assert_eq!(answer.status, 421, "{answer:?}");
+    assert!(message(&answer).contains("host name"));
+    // Also who shows no certificate learns nothing more.
+    let answer = scene.connect(None).unwrap().ask(&text);
+    assert_eq!(answer.status, 421, "{answer:?}");
 }
 
 #[test]

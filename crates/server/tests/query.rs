@@ -7,9 +7,10 @@
 
 mod rig;
 
+use keystead_server::Deadlines;
 use rig::{
     Answer, FORM, Identity, JSON, KEY_ID, REGION, SECRET, SERVICE_KEY_ID, Wire, call, plain, query,
-    request, signed, signed_for,
+    request, signed, signed_for, start_named,
 };
 
 const LIST_USERS: &str = "Action=ListUsers&Version=2010-05-08";
@@ -99,6 +100,39 @@ fn refusals_speak_the_language_of_the_service() {
     let answer = wire.ask(&request(&headers, "y"));
     assert_eq!(answer.code(), "InvalidSignatureException");
     assert!(running.log.records().is_empty());
+}
+
+#[test]
+fn unsigned_requests_for_other_hosts_are_refused_too() {
+    let running = start_named(None, Deadlines::default(), None, &["kms.local", "[::1]"]);
+    let form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15";
+    let asked = |host: &str| {
+        let text = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let answer = Wire::to(&running).ask(&text);
+        (answer.status, code(&answer))
+    };
+    for own in ["kms.local", "KMS.local:4599", "[::1]:80"] {
+        assert_eq!(asked(own), (400, "ValidationError".to_owned()), "{own}");
+    }
+    for other in [
+        "evil.example",
+        "kms.local.evil.example",
+        "kms.local@evil",
+        "",
+    ] {
+        assert_eq!(asked(other), (421, "AccessDenied".to_owned()), "{other}");
+    }
+    // What is signed is refused as always, and health checks go by address.
+    let answer = Wire::to(&running).ask(&call("ListKeys", "{}"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let elsewhere = signed_for(REGION, "kms", "a", JSON, "TrentService.ListKeys", "{}");
+    let answer = Wire::to(&running).ask(&request(&elsewhere, "{}"));
+    assert_eq!(answer.code(), "InvalidSignatureException");
+    let health = "GET /healthz HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
+    assert_eq!(Wire::to(&running).ask(health).status, 200);
 }
 
 #[test]

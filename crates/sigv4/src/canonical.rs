@@ -7,9 +7,10 @@ use aws_lc_rs::digest::{self, Context, Digest, SHA256};
 use crate::bytes::{Block, any, below, same, split};
 use crate::claim::{Claim, trim};
 use crate::limits::METHOD_MAX_BYTES;
-use crate::query::encode;
+use crate::query::{encode, hex};
 use crate::rejection::Rejection;
 use crate::request::Request;
+use crate::settings::Paths;
 
 /// A SHA-256 of everything that is pushed.
 pub(crate) struct Canonical {
@@ -60,6 +61,7 @@ pub(crate) fn digest(
     request: &Request<'_>,
     claim: &Claim<'_>,
     body_digest: &[u8; 64],
+    paths: Paths,
 ) -> Result<Digest, Rejection> {
     let method = request.method.as_bytes();
     if !(1..=METHOD_MAX_BYTES).contains(&method.len()) || !method.iter().all(u8::is_ascii_uppercase)
@@ -69,7 +71,10 @@ pub(crate) fn digest(
     let mut out = Canonical::new();
     out.push(method);
     out.push(b"\n");
-    path(&mut out, request.path)?;
+    match paths {
+        Paths::EncodedAgain => path(&mut out, request.path)?,
+        Paths::EncodedOnce => path_of_s3(&mut out, request.path)?,
+    }
     out.push(b"\n");
     claim.query.write(&mut out);
     out.push(b"\n");
@@ -100,6 +105,35 @@ fn path(out: &mut Canonical, path: &str) -> Result<(), Rejection> {
         }
     }
     out.push(&encode(path.as_bytes(), b"/"));
+    Ok(())
+}
+
+/// Writes the path of a request to S3: decoded, and percent-encoded once. Segments stay as they are;
+/// `//`, `.` and `..` are parts of an object's key.
+///
+/// An encoded `/` is refused: the canonical form could not tell it from one that separates, and
+/// whoever reads the path could.
+fn path_of_s3(out: &mut Canonical, path: &str) -> Result<(), Rejection> {
+    const REFUSED: Rejection = Rejection::NotCanonical("path");
+    let mut rest = path.as_bytes();
+    if rest.first() != Some(&b'/') {
+        return Err(REFUSED);
+    }
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'%' {
+            decoded.push(*first);
+            continue;
+        }
+        let ([high, low], after) = rest.split_first_chunk::<2>().ok_or(REFUSED)?;
+        rest = after;
+        match hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low) {
+            None | Some(b'/') => return Err(REFUSED),
+            Some(byte) => decoded.push(byte),
+        }
+    }
+    out.push(&encode(&decoded, b"/"));
     Ok(())
 }
 
@@ -218,6 +252,36 @@ mod tests {
         }
         for bad in [
             "", "a", "*", "//", "/a//b", "/.", "/..", "/a/./b", "/../a", "/a/..",
+        ] {
+            assert_eq!(written(bad), Err(Rejection::NotCanonical("path")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_of_s3_are_encoded_once_and_not_normalised() {
+        let written = |text: &str| {
+            let mut out = Canonical::new();
+            path_of_s3(&mut out, text).map(|()| out.finish().as_ref().to_vec())
+        };
+        for (text, expected) in [
+            ("/", "/"),
+            ("/a//b/../c/./", "/a//b/../c/./"),
+            ("/a%20b", "/a%20b"),
+            ("/a b", "/a%20b"),
+            ("/%c3%A9", "/%C3%A9"),
+            ("/%7Ea%41", "/~aA"),
+            ("/a+b(c)", "/a%2Bb%28c%29"),
+            ("/%2B%25%252F", "/%2B%25%252F"),
+            ("/%00", "/%00"),
+        ] {
+            assert_eq!(
+                written(text).unwrap(),
+                hash(&[expected.as_bytes()]),
+                "{text}"
+            );
+        }
+        for bad in [
+            "", "a", "*", "%2F", "/a%2Fb", "/a%2fb", "/%", "/%4", "/%4g", "/%+1",
         ] {
             assert_eq!(written(bad), Err(Rejection::NotCanonical("path")), "{bad}");
         }

@@ -84,7 +84,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// The value of a hex digit of either case.
+pub(crate) fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

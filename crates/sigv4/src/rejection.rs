@@ -1,5 +1,6 @@
 //! Why a request is refused, and what its sender is told.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -60,7 +61,7 @@ pub enum Rejection {
     /// The scope names a Region that is unknown or not ours.
     ScopeRegion,
     /// The scope names another service; this is the one expected.
-    ScopeService(&'static str),
+    ScopeService(Cow<'static, str>),
     /// The scope does not end in `aws4_request`.
     ScopeTerminator(Box<str>),
     /// The signature is older than the window.

@@ -1,18 +1,29 @@
 //! What a verifier accepts.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use keystead_types::Region;
 
 use crate::limits::{MINUTE_MILLIS, SKEW_DEFAULT_MILLIS, SKEW_MAX_MILLIS};
 
+/// How a client writes a path into what it signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paths {
+    /// Normalised, and each segment percent-encoded once more than in the request.
+    EncodedAgain,
+    /// As S3's clients do: not normalised, and percent-encoded once.
+    EncodedOnce,
+}
+
 type Accepts = dyn Fn(&str, &Region) -> bool + Send + Sync;
 
 /// The services, Regions, hosts and dates that a verifier accepts.
 pub struct Settings {
-    services: &'static [&'static str],
+    services: Vec<Cow<'static, str>>,
     regions: Box<Accepts>,
     hosts: Option<Vec<String>>,
+    paths: Paths,
     skew_millis: i64,
 }
 
@@ -38,10 +49,26 @@ impl Settings {
         services: &'static [&'static str],
         regions: impl Fn(&str, &Region) -> bool + Send + Sync + 'static,
     ) -> Result<Self, InvalidSettings> {
-        let fit = |name: &&str| {
+        Self::of(services.iter().copied().map(Cow::Borrowed), regions)
+    }
+
+    /// The same for one service whose name is known at run time only.
+    pub fn of_service(
+        name: String,
+        regions: impl Fn(&str, &Region) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, InvalidSettings> {
+        Self::of(std::iter::once(Cow::Owned(name)), regions)
+    }
+
+    fn of(
+        services: impl Iterator<Item = Cow<'static, str>>,
+        regions: impl Fn(&str, &Region) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, InvalidSettings> {
+        let fit = |name: &Cow<'static, str>| {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             (1..=64).contains(&name.len()) && name.bytes().all(allowed)
         };
+        let services: Vec<_> = services.collect();
         if services.is_empty() || !services.iter().all(fit) {
             return Err(InvalidSettings("one service at least, each of a-z 0-9 -"));
         }
@@ -49,8 +76,20 @@ impl Settings {
             services,
             regions: Box::new(regions),
             hosts: None,
+            paths: Paths::EncodedAgain,
             skew_millis: SKEW_DEFAULT_MILLIS,
         })
+    }
+
+    /// Expects paths as S3's clients sign them: percent-encoded once, and as they are, with empty
+    /// and dotted segments. Of the forms that mean the same path, such as `%7e` and `~`, each
+    /// verifies; an encoded `/` is refused, because it reads as two different paths.
+    /// Source: Amazon S3 API Reference, "Authenticating requests: using the Authorization header",
+    /// `CanonicalURI`.
+    #[must_use]
+    pub fn with_paths_of_s3(mut self) -> Self {
+        self.paths = Paths::EncodedOnce;
+        self
     }
 
     /// Accepts only these host names, without ports, in any case. A request's port is ignored.
@@ -75,19 +114,26 @@ impl Settings {
     }
 
     /// The service of that signing name, if it is served here.
-    pub(crate) fn service(&self, name: &str) -> Option<&'static str> {
-        self.services.iter().find(|own| **own == name).copied()
+    pub(crate) fn service(&self, name: &str) -> Option<Cow<'static, str>> {
+        self.services.iter().find(|own| **own == name).cloned()
     }
 
     /// The service that errors name.
-    pub(crate) fn first_service(&self) -> &'static str {
-        self.services.first().copied().unwrap_or_default()
+    pub(crate) fn first_service(&self) -> Cow<'static, str> {
+        self.services.first().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn paths(&self) -> Paths {
+        self.paths
     }
 
     /// True if the service is served in that Region. One that is not served here is judged like
     /// the first service, so that a wrong Region is told before a wrong service.
-    pub(crate) fn accepts_region(&self, service: Option<&'static str>, region: &Region) -> bool {
-        (self.regions)(service.unwrap_or_else(|| self.first_service()), region)
+    pub(crate) fn accepts_region(&self, service: Option<&str>, region: &Region) -> bool {
+        match service {
+            Some(service) => (self.regions)(service, region),
+            None => (self.regions)(&self.first_service(), region),
+        }
     }
 
     /// True if the value of a `host` header names one of our hosts.

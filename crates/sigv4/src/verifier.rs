@@ -1,5 +1,6 @@
 //! The one function that turns a request into an identity.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub struct Verified<I> {
     identity: I,
     access_key_id: AccessKeyId,
     region: Region,
-    service: &'static str,
+    service: Cow<'static, str>,
     signed_at: Timestamp,
     until: Timestamp,
     signature: [u8; 32],
@@ -53,8 +54,8 @@ impl<I> Verified<I> {
     }
 
     /// The service of the signature's scope, one of the settings' services.
-    pub fn service(&self) -> &'static str {
-        self.service
+    pub fn service(&self) -> &str {
+        &self.service
     }
 
     /// The date of the signature, in whole seconds.
@@ -73,7 +74,7 @@ impl<I> Verified<I> {
     }
 
     /// Identity, Region and service.
-    pub fn into_parts(self) -> (I, Region, &'static str) {
+    pub fn into_parts(self) -> (I, Region, Cow<'static, str>) {
         (self.identity, self.region, self.service)
     }
 }
@@ -108,6 +109,12 @@ impl<I: Clone> Verifier<I> {
         self.keys.len()
     }
 
+    /// Whether the value of a `host` header names one of the settings' hosts. [`Self::verify`] asks
+    /// by itself; this is for requests that nobody signed.
+    pub fn accepts_host(&self, host: &[u8]) -> bool {
+        self.settings.accepts_host(host)
+    }
+
     /// Checks one request at the moment `now`.
     ///
     /// Which error wins: missing or double credentials, form, date, scope, window, host, signed
@@ -129,7 +136,7 @@ impl<I: Clone> Verifier<I> {
             return Err(Rejection::Host);
         }
         let body_digest = check_payload(request.body, claim.content_sha256)?;
-        let digest = canonical::digest(request, &claim, &body_digest)?;
+        let digest = canonical::digest(request, &claim, &body_digest, self.settings.paths())?;
         let given = hex::decode(claim.signature.as_bytes()).ok_or(Rejection::Signature)?;
 
         let Some(credential) = credentials.find(claim.scope.access_key_id, claim.token) else {
@@ -171,7 +178,7 @@ impl<I: Clone> Verifier<I> {
         &self,
         claim: &Claim<'_>,
         kept: Option<&Kept<I>>,
-    ) -> Result<(Region, &'static str), Rejection> {
+    ) -> Result<(Region, Cow<'static, str>), Rejection> {
         let scope = &claim.scope;
         if scope.date != claim.signed_at.day() {
             return Err(Rejection::ScopeDate {
@@ -184,7 +191,7 @@ impl<I: Clone> Verifier<I> {
             None => Region::parse(scope.region).map_err(|_| Rejection::ScopeRegion)?,
         };
         let service = self.settings.service(scope.service);
-        if !self.settings.accepts_region(service, &region) {
+        if !self.settings.accepts_region(service.as_deref(), &region) {
             return Err(Rejection::ScopeRegion);
         }
         let service =

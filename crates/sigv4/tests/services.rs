@@ -33,17 +33,40 @@ fn each_service_has_its_own_regions() {
     let (verifier, keys) = (signing::Verifier::new(settings), Keys::example());
     let verify = |service, region| {
         let verified = scoped(service, region).verify_with(&verifier, NOW, &keys);
-        verified.map(|verified| (verified.service(), verified.region().to_string()))
+        verified.map(|verified| {
+            let service = verified.service().to_owned();
+            (service, verified.region().to_string())
+        })
     };
     for _ in 0..2 {
-        assert_eq!(verify("kms", "us-east-1"), Ok(("kms", "us-east-1".into())));
-        assert_eq!(verify("iam", "eu-west-1"), Ok(("iam", "eu-west-1".into())));
+        assert_eq!(
+            verify("kms", "us-east-1"),
+            Ok(("kms".into(), "us-east-1".into()))
+        );
+        assert_eq!(
+            verify("iam", "eu-west-1"),
+            Ok(("iam".into(), "eu-west-1".into()))
+        );
         assert_eq!(verify("kms", "eu-west-1"), Err(Rejection::ScopeRegion));
         assert_eq!(verify("s3", "eu-west-1"), Err(Rejection::ScopeRegion));
         assert_eq!(
             verify("s3", "us-east-1"),
-            Err(Rejection::ScopeService("kms"))
+            Err(Rejection::ScopeService("kms".into()))
         );
+    }
+}
+
+#[test]
+fn a_service_may_be_known_at_run_time_only() {
+    let settings = Settings::of_service("storage".to_owned(), |_, _| true).unwrap();
+    let (verifier, keys) = (signing::Verifier::new(settings), Keys::example());
+    let verify = |service| scoped(service, "eu-west-1").verify_with(&verifier, NOW, &keys);
+    assert_eq!(verify("storage").unwrap().service(), "storage");
+    let refused = verify("kms").unwrap_err();
+    assert_eq!(refused, Rejection::ScopeService("storage".into()));
+    assert!(refused.fault().to_string().contains("'storage'"));
+    for bad in ["", "S3", "a.b", "a/b"] {
+        assert!(Settings::of_service(bad.to_owned(), |_, _| true).is_err());
     }
 }
 

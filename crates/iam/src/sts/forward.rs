@@ -16,14 +16,15 @@ use keystead_sigv4::{Payload, Request, Settings, Verified, Verifier};
 use keystead_types::{Fault, Principal, SessionContext, Timestamp};
 
 use super::ask::{denied, gone};
-use super::limits::{FORWARD_CHAIN_MAX, FORWARD_SESSION_MAX_SECONDS};
+use super::limits::{FORWARD_CHAIN_MAX, FORWARD_SESSION_MAX_SECONDS, FORWARD_VERIFIERS_MAX};
 use super::operation::{Call, Operation, Sessions};
 use super::session::{credentials, not_issued, term};
 
-/// A verifier for each service that ever forwarded, by its signing name. Registered services are
-/// few, and nobody else gets this far.
+/// Verifiers of services, by their signing names: they keep derived keys. Registered services are
+/// few, and nobody else gets this far; under `keystead dev` any name is a service, so their number
+/// is bounded too.
 #[derive(Default)]
-pub(crate) struct Verifiers(Mutex<HashMap<&'static str, Arc<Verifier<Arc<Bearer>>>>>);
+pub(crate) struct Verifiers(Mutex<HashMap<Box<str>, Arc<Verifier<Arc<Bearer>>>>>);
 
 impl Verifiers {
     fn of(&self, service: &str) -> Result<Arc<Verifier<Arc<Bearer>>>, Fault> {
@@ -31,15 +32,24 @@ impl Verifiers {
         if let Some(verifier) = known.get(service) {
             return Ok(verifier.clone());
         }
-        // Kept for as long as the process runs, like the verifier.
-        let name: &'static str = Box::leak(service.to_owned().into_boxed_str());
-        let names: &'static [&'static str] = Box::leak(Box::new([name]));
-        let settings = Settings::new(names, |_, _| true).map_err(Fault::internal)?;
+        let settings = Settings::of_service(service.to_owned(), |_, _| true);
+        let mut settings = settings.map_err(Fault::internal)?;
+        if SIGNS_AS_S3.contains(&service) {
+            settings = settings.with_paths_of_s3();
+        }
         let verifier = Arc::new(Verifier::new(settings));
-        known.insert(name, verifier.clone());
+        if known.len() >= FORWARD_VERIFIERS_MAX {
+            // All at once: what is lost is a few derived keys.
+            known.clear();
+        }
+        known.insert(service.into(), verifier.clone());
         Ok(verifier)
     }
 }
+
+/// The signing names whose clients sign paths as S3's do. Source: botocore, endpoint rules of `s3`,
+/// `disableDoubleEncoding` of the authentication schemes.
+const SIGNS_AS_S3: [&str; 4] = ["s3", "s3-object-lambda", "s3-outposts", "s3express"];
 
 impl Operation for GetForwardAccessSession {
     const FOR: Sessions = Sessions::None;
@@ -176,6 +186,20 @@ fn forwarded(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn verifiers_are_kept_and_their_number_is_bounded() {
+        let verifiers = Verifiers::default();
+        let first = verifiers.of("s3").unwrap();
+        assert!(Arc::ptr_eq(&first, &verifiers.of("s3").unwrap()));
+        for n in 0..3 * FORWARD_VERIFIERS_MAX {
+            assert!(verifiers.of(&format!("service-{n}")).is_ok());
+            assert!(verifiers.0.lock().unwrap().len() <= FORWARD_VERIFIERS_MAX);
+        }
+        assert!(verifiers.of("No Name").is_err());
+        // One that was dropped goes on where it is in use.
+        assert!(!Arc::ptr_eq(&first, &verifiers.of("s3").unwrap()));
+    }
 
     #[test]
     fn digests_are_64_hex_digits() {

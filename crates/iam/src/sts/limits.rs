@@ -44,3 +44,6 @@ pub(crate) const TOKEN_AUDIENCES_MAX: usize = 100;
 pub(crate) const CLAIM_MAX_CHARS: usize = 1_024;
 /// Longest subject, characters. Source: STS model, `webIdentitySubjectType`.
 pub(crate) const SUBJECT_MAX_CHARS: usize = 255;
+/// Most services whose verifiers of users' signatures are kept. Source: ours; few services are
+/// registered anywhere.
+pub(crate) const FORWARD_VERIFIERS_MAX: usize = 64;

@@ -199,6 +199,7 @@ fn service(
     log: &Arc<MemoryLog>,
     mood: &Arc<Mood>,
     certificate_sessions: Option<CertificateSessions>,
+    hosts: &[&str],
 ) -> Service {
     let clock: Arc<dyn Clock> = Arc::new(Now);
     let entropy: Arc<dyn Entropy> = Arc::new(Counting(AtomicU64::new(1)));
@@ -234,12 +235,17 @@ fn service(
         sm2: keystead_engine::Sm2::Offered,
         identities: directory.clone(),
     });
+    let settings = Settings::new(&["kms", "iam", "sts"], |_, _| true).unwrap();
+    let settings = match hosts {
+        [] => settings,
+        hosts => settings.with_hosts(hosts.iter().map(|host| (*host).to_owned()).collect()),
+    };
     Service::new(ServiceParts {
         sites: Arc::new(OneSite(Arc::new(site))),
         iam: Arc::new(iam),
         home: region,
         certificate_sessions,
-        verifier: Verifier::new(Settings::new(&["kms", "iam", "sts"], |_, _| true).unwrap()),
+        verifier: Verifier::new(settings),
         replay_guard: None,
         credentials: directory,
         clock,
@@ -258,6 +264,16 @@ pub fn start_with(
     tls: Option<TlsFiles>,
     deadlines: Deadlines,
     certificate_sessions: Option<CertificateSessions>,
+) -> Running {
+    start_named(tls, deadlines, certificate_sessions, &[])
+}
+
+/// Starts a server that answers to these host names only, or to any when there are none.
+pub fn start_named(
+    tls: Option<TlsFiles>,
+    deadlines: Deadlines,
+    certificate_sessions: Option<CertificateSessions>,
+    hosts: &[&str],
 ) -> Running {
     let config = ServerConfig {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
@@ -283,7 +299,7 @@ pub fn start_with(
         }),
     };
     let (stop, stopped) = watch::channel(false);
-    let service = service(&log, &mood, certificate_sessions);
+    let service = service(&log, &mood, certificate_sessions, hosts);
     let thread = std::thread::spawn(move || server.run(service, hooks, stopped));
     Running {
         address,
