@@ -102,14 +102,21 @@ impl Role {
         let anchor = same.next().ok_or_else(|| {
             format!("certificate_role of {arn} names the trust anchor {name}, which is not there")
         })?;
-        let rest = arn.strip_prefix("arn:").and_then(|rest| {
+        let account = arn.strip_prefix("arn:").and_then(|rest| {
             let (_, rest) = rest.split_once(":iam::")?;
             let (account, role) = rest.split_once(":role/")?;
             AccountId::parse(account).ok().filter(|_| !role.is_empty())
         });
-        if rest.is_none() {
-            return Err(format!(
+        let account = account.ok_or_else(|| {
+            format!(
                 "certificate_role.role_arn = {arn:?} does not look like arn:aws:iam::111122223333:role/name"
+            )
+        })?;
+        // STS would refuse each of its sessions.
+        if account != anchor.account {
+            return Err(format!(
+                "certificate_role of {arn}: the role is of account {account}, its trust anchor {name} of account {}; both must be of the same account",
+                anchor.account
             ));
         }
         let seconds = self.max_duration_seconds;
@@ -171,6 +178,10 @@ mod tests {
         for (wrong, part) in [
             (role.replace("\"hosts\"", "\"other\""), "not there"),
             (role.replace(":role/web", ":user/web"), "does not look like"),
+            (
+                role.replace("111122223333", "444455556666"),
+                "the role is of account 444455556666, its trust anchor hosts of account 111122223333",
+            ),
             (format!("{role}max_duration_seconds = 60\n"), "not between"),
             (ANCHOR.to_owned(), "two trust anchors"),
         ] {
