@@ -3,18 +3,17 @@
 //! keys are brought in line, and last uses are stored. All is committed and audited like a
 //! request, as events of the service itself.
 
-use std::sync::Arc;
-
 use keystead_audit::Entry;
 use keystead_store::records::{
     Import, KeyRecord, Material, MaterialState, MultiRegionRole, Rotation, WrappedKeyBytes,
 };
 use keystead_store::{Change, DueKind, Versioned};
-use keystead_types::{AccountId, Fault, KeyArn, KeyId, KeyState};
+use keystead_types::{Fault, KeyArn, KeyState};
 use keystead_wall::{Command, Outcome, Reply, Supply};
 
+use crate::destruction::destroy;
 use crate::entry;
-use crate::limits::{DUE_BATCH, GRANTS_REMOVED_AT_ONCE};
+use crate::limits::DUE_BATCH;
 use crate::multi_region;
 use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
 use crate::service;
@@ -106,7 +105,7 @@ impl Run {
     }
 }
 
-enum Step {
+pub(crate) enum Step {
     Done,
     /// Not due after all, or changed meanwhile: the next run looks again.
     NotNow,
@@ -122,89 +121,6 @@ async fn step(site: &Site, due: &keystead_store::Due) -> Result<Step, Fault> {
         (Some(stored), DueKind::Rotation) => rotate(site, stored).await,
         (Some(stored), DueKind::Expiry) => expire(site, stored).await,
         (Some(_), DueKind::Sync) => sync(site, due).await,
-    }
-}
-
-/// Removes the key, its material, aliases and tags for good.
-async fn destroy(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault> {
-    let Versioned {
-        value: record,
-        modified: previous,
-    } = stored;
-    let due = record
-        .deletion
-        .as_ref()
-        .is_some_and(|deletion| deletion.due <= site.now());
-    if record.state != KeyState::PendingDeletion || !due {
-        return Ok(Step::NotNow);
-    }
-    let KeyRecord {
-        account, key_id, ..
-    } = record;
-    let primary = primary_of(site, &record).await?;
-    remove_grants(site, account, key_id).await?;
-    let changes = vec![Change::RemoveKey {
-        account,
-        key_id,
-        previous,
-    }];
-    let arn = arn(site, &record);
-    let mut entry = site.trail().service_event("DeleteKey", account, None);
-    entry.resource(arn);
-    let step = commit(site, entry, changes).await?;
-    if let Some(primary) = primary {
-        multi_region::converge(&primary, account, key_id).await?;
-    }
-    Ok(step)
-}
-
-/// Where the primary key of a replica is that goes now. It is told to look for its replicas soon:
-/// if this process is killed in between, it finds out by itself.
-async fn primary_of(site: &Site, record: &KeyRecord) -> Result<Option<Arc<Site>>, Fault> {
-    let set = record.multi_region.as_ref();
-    let Some(set) = set.filter(|set| set.role == MultiRegionRole::Replica) else {
-        return Ok(None);
-    };
-    let Some(there) = site.neighbours().site(&set.primary).await? else {
-        return Ok(None);
-    };
-    let stored = there.records().key(record.account, record.key_id).await;
-    let Some(stored) = stored.map_err(Fault::internal)? else {
-        return Ok(None);
-    };
-    let mut next = stored.value;
-    if let Some(set) = &mut next.multi_region {
-        set.sync_due = Some(multi_region::retry_at(site.now()));
-    }
-    let change = Change::PutKey {
-        record: next,
-        previous: Some(stored.modified),
-    };
-    match service::commit_quietly(&there, vec![change]).await? {
-        true => Ok(Some(there)),
-        false => Err(Fault::internal(
-            "the primary key's record changed meanwhile",
-        )),
-    }
-}
-
-/// Removes a key's grants, a batch at a time, before the key itself goes.
-async fn remove_grants(site: &Site, account: AccountId, key_id: KeyId) -> Result<(), Fault> {
-    loop {
-        let records = site.records();
-        let page = records.grants_of(account, key_id, None, GRANTS_REMOVED_AT_ONCE);
-        let (grants, more) = page.await.map_err(Fault::internal)?;
-        if !more {
-            // The last ones go with the key.
-            return Ok(());
-        }
-        let removals = grants.into_iter().map(|grant| Change::RemoveGrant {
-            account,
-            key_id,
-            grant_id: grant.value.grant_id,
-            previous: grant.modified,
-        });
-        service::commit_quietly(site, removals.collect()).await?;
     }
 }
 
@@ -345,7 +261,7 @@ async fn rotate(site: &Site, stored: Versioned<KeyRecord>) -> Result<Step, Fault
     Ok(step)
 }
 
-fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
+pub(crate) fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
     KeyArn {
         region: site.region().clone(),
         account: record.account,
@@ -354,7 +270,7 @@ fn arn(site: &Site, record: &KeyRecord) -> KeyArn {
 }
 
 /// What the service did, made durable with its record.
-async fn commit(site: &Site, entry: Entry, changes: Vec<Change>) -> Result<Step, Fault> {
+pub(crate) async fn commit(site: &Site, entry: Entry, changes: Vec<Change>) -> Result<Step, Fault> {
     let done = service::commit(site, entry, changes).await?;
     Ok(if done { Step::Done } else { Step::NotNow })
 }

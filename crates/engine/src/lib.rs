@@ -9,6 +9,7 @@ mod authorize;
 mod cache;
 mod clockwork;
 mod context;
+mod destruction;
 mod entry;
 mod facts;
 mod grant_token;

@@ -8,9 +8,6 @@ pub const COMMIT_ATTEMPTS: usize = 64;
 /// Automatic rotation due within this many milliseconds refuses an on-demand rotation.
 /// Source: KMS API reference, RotateKeyOnDemand, ConflictException (20 minutes).
 pub const ROTATION_CONFLICT_MILLIS: i64 = 20 * 60 * 1000;
-/// How long a record of the outbox stays after it was appended, milliseconds. Ours: the audit log
-/// is synced within 50 ms, and until then a power cut may take the appended line.
-pub const OUTBOX_STAYS_MILLIS: i64 = 1000;
 /// Records of the outbox that one commit removes at most. Ours: far below the writes that a batch
 /// of the store may have, so that no burst of changes makes the commits after it too large.
 pub const OUTBOX_SWEPT_AT_ONCE: usize = 1024;
@@ -39,6 +36,9 @@ pub const USES_STORED_AT_ONCE: usize = 512;
 /// Records of the audit log after which its position is stored although no key of the Region was
 /// used. Ours: what a start reads in vain is bounded by it.
 pub const USAGE_MARK_STRIDE: u64 = 100_000;
+/// Waiting period in the record of a key whose destruction has been decided, days. Ours: none that
+/// a caller can ask for, the shortest is 7.
+pub const DESTROYED_WINDOW_DAYS: u32 = 0;
 /// Grants removed in one batch before their key is. Ours: below what a batch may have.
 pub const GRANTS_REMOVED_AT_ONCE: usize = 500;
 /// Days between the rotations of AWS managed keys. Source: KMS Developer Guide, "Rotating AWS KMS

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::hmac;
 use keystead_attestation::TrustedRoots;
-use keystead_audit::Trail;
+use keystead_audit::{Posted, Settling, Trail};
 use keystead_identity::Identities;
 use keystead_store::records::AliasRecord;
 use keystead_store::{Change, Records, Revision, StoreError, Versioned};
@@ -17,9 +17,10 @@ use keystead_types::{
 use keystead_wall::Hsm;
 
 use crate::cache::Cache;
+use crate::destruction;
 use crate::entry::KeyEntry;
 use crate::grants::GrantMemory;
-use crate::limits::{CACHED_ENTRIES, MANAGED_KEYS_MAX, OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
+use crate::limits::{CACHED_ENTRIES, MANAGED_KEYS_MAX, OUTBOX_SWEPT_AT_ONCE};
 use crate::ready::KeyScope;
 use crate::usage::Uses;
 
@@ -128,7 +129,7 @@ pub struct Site {
     aliases: Cache<(AccountId, AliasName), KeyId>,
     grants: GrantMemory,
     key_counts: Mutex<HashMap<AccountId, usize>>,
-    published: Mutex<Vec<Published>>,
+    posted: Posted,
     uses: Uses,
 }
 
@@ -150,7 +151,7 @@ impl Site {
             aliases: Cache::new(CACHED_ENTRIES),
             grants: GrantMemory::new(),
             key_counts: Mutex::new(HashMap::new()),
-            published: Mutex::new(Vec::new()),
+            posted: Posted::new(),
             uses: Uses::new(),
             parts,
         }
@@ -242,7 +243,8 @@ impl Site {
             .key(account, key_id)
             .await
             .map_err(Fault::internal)?;
-        let Some(stored) = stored else {
+        // A key that has been destroyed is gone, whatever is still to be cleared away.
+        let Some(stored) = stored.filter(|stored| !destruction::has_begun(&stored.value)) else {
             return Ok(None);
         };
         let entry = Arc::new(KeyEntry::new(self.region(), stored)?);
@@ -334,45 +336,25 @@ impl Site {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn published_ids(&self) -> MutexGuard<'_, Vec<Published>> {
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Notes that a record of the outbox is in the log, so that a later commit removes it.
     pub(crate) fn published(&self, event_id: RequestId) {
-        let at = self.now();
-        self.published_ids().push(Published { event_id, at });
+        self.posted.note(self.trail(), event_id);
     }
 
-    /// Takes what the log has had for long enough to have it for good.
-    fn take_settled(&self) -> Vec<Published> {
-        let now = self.now();
-        let settled = |one: &mut Published| {
-            let age = now.as_millis().saturating_sub(one.at.as_millis());
-            !(0..OUTBOX_STAYS_MILLIS).contains(&age)
-        };
-        let mut published = self.published_ids();
-        let settled = published.extract_if(.., settled);
-        settled.take(OUTBOX_SWEPT_AT_ONCE).collect()
+    /// Takes what the log says that its disk has.
+    fn take_settled(&self) -> Vec<Settling> {
+        self.posted.take(self.trail(), OUTBOX_SWEPT_AT_ONCE)
     }
 
     /// Removes from the outbox what the log has. For quiet times and for shutdown.
     pub(crate) async fn sweep_outbox(&self) -> Result<(), StoreError> {
-        let settled = self.take_settled();
+        let mut settled = self.take_settled();
         if settled.is_empty() {
             return Ok(());
         }
-        self.published_ids().extend(settled);
+        self.posted.put_back(&mut settled);
         self.commit(Vec::new()).await.map(|_| ())
     }
-}
-
-/// A record of the outbox that was appended to the log.
-struct Published {
-    event_id: RequestId,
-    at: Timestamp,
 }
 
 /// A commit on its way. Dropped before its end, it leaves its records barred from memory.
@@ -383,7 +365,7 @@ struct Underway<'s> {
     /// How the numbers of grants of keys move.
     granted: Vec<((AccountId, KeyId), isize)>,
     /// Records of the outbox that go with this commit.
-    published: Vec<Published>,
+    published: Vec<Settling>,
 }
 
 impl<'s> Underway<'s> {
@@ -451,7 +433,7 @@ impl<'s> Underway<'s> {
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
         // To be removed by the next commit; to remove them twice does no harm.
-        self.site.published_ids().append(&mut self.published);
+        self.site.posted.put_back(&mut self.published);
         let mut counts = self.site.counts();
         for (account, _) in &self.counted {
             counts.remove(account);

@@ -1,8 +1,11 @@
 //! Keys that leave: never early, nothing left behind.
 
+use std::sync::Arc;
+
 use keystead_engine::run_due;
+use keystead_store::memory::{Fault, MemoryBackend};
 use keystead_types::FaultKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{OWN, START, World, account, key_id, moment};
 
@@ -239,4 +242,85 @@ async fn while_the_clock_is_in_doubt_keys_rotate_and_none_is_destroyed() {
     assert!(world.stored(&leaving).await.is_some());
     let done = run_due(&world.site, Destruction::Allowed).await.unwrap();
     assert_eq!((done.destroyed, done.rotated), (1, 0));
+}
+
+/// Grants that do not go with their key in one batch, and those that do.
+const MANY_GRANTS: usize = 1100;
+
+async fn granted(world: &World, key: &str) -> usize {
+    let mut count = 0;
+    let mut marker = Value::Null;
+    loop {
+        let mut sent = json!({"KeyId": key, "Limit": 100});
+        if !marker.is_null() {
+            sent["Marker"] = marker;
+        }
+        let page = world.call("ListGrants", sent).await.ok();
+        count += page["Grants"].as_array().unwrap().len();
+        marker = page["NextMarker"].clone();
+        if marker.is_null() {
+            return count;
+        }
+    }
+}
+
+/// Interrupted after each of its commits: either nothing has happened and the deletion can be
+/// cancelled with all grants there, or the key is gone for everyone and the rest is cleared away.
+#[tokio::test]
+async fn a_destruction_is_all_or_nothing_also_with_many_grants() {
+    let mut decided = [0, 0];
+    for skip in 0..5 {
+        let backend = MemoryBackend::new();
+        let mut world = World::over(Arc::new(backend.clone()));
+        let (key, blob) = leaving(&world, 7).await;
+        world
+            .call("CancelKeyDeletion", json!({"KeyId": key}))
+            .await
+            .ok();
+        world.call("EnableKey", json!({"KeyId": key})).await.ok();
+        for _ in 0..MANY_GRANTS {
+            let root = format!("arn:aws:iam::{OWN}:root");
+            let sent = json!({"KeyId": key, "GranteePrincipal": root, "Operations": ["Encrypt"]});
+            world.call("CreateGrant", sent).await.ok();
+        }
+        let sent = json!({"KeyId": key, "PendingWindowInDays": 7});
+        world.call("ScheduleKeyDeletion", sent).await.ok();
+        // Empties the outbox, so that only the destruction commits.
+        let held = keystead_engine::Destruction::Held;
+        run_due(&world.site, held).await.unwrap();
+        world.clock.forward_days(7);
+        backend.fail_commit(skip, Fault::BeforeApply);
+        let allowed = keystead_engine::Destruction::Allowed;
+        let interrupted = run_due(&world.site, allowed).await.is_err();
+        world.restart_over(Arc::new(backend.reopen()));
+        let cancelled = world.call("CancelKeyDeletion", json!({"KeyId": key})).await;
+        match cancelled.outcome {
+            Ok(_) => {
+                decided[0] += 1;
+                assert!(interrupted);
+                assert_eq!(granted(&world, &key).await, MANY_GRANTS, "{skip}");
+                world.call("EnableKey", json!({"KeyId": key})).await.ok();
+                assert_eq!(world.decrypt(&blob).await.unwrap(), "x");
+                assert_eq!(run_due(&world.site, allowed).await.unwrap().destroyed, 0);
+            }
+            Err(_) => {
+                decided[1] += 1;
+                let text = format!("NotFoundException: Key '{key}' does not exist");
+                assert_eq!(cancelled.text(), text);
+                for operation in ["DescribeKey", "EnableKey", "ListGrants"] {
+                    let answer = world.call(operation, json!({"KeyId": key})).await;
+                    assert_eq!(answer.kind(), FaultKind::NotFound, "{operation}");
+                }
+                assert!(world.decrypt(&blob).await.is_err());
+                let cleared = run_due(&world.site, allowed).await.unwrap();
+                assert_eq!(cleared.destroyed, usize::from(interrupted));
+                assert!(world.stored(&key).await.is_none());
+                let deleted = world.audit().into_iter().filter(|event| {
+                    event["eventName"] == "DeleteKey" && event.get("errorCode").is_none()
+                });
+                assert_eq!(deleted.count(), 1, "{skip}");
+            }
+        }
+    }
+    assert!(decided[0] >= 1 && decided[1] >= 3, "{decided:?}");
 }
