@@ -93,11 +93,11 @@ mod tests {
     fn every_place_of_a_principal_is_found() {
         let gone = ["alice", "bob"].map(|name| (name.to_owned(), name.to_ascii_uppercase()));
         let document = r#"{"Statement": {
-            "Sid": "says \"Principal\": {\"AWS\": [\"bob\" \\",
+            "Sid": "6\" and \"Principal\": {\"AWS\": [\"bob\" \\",
             "Principal": {"Service": ["s3.amazonaws.com"], "AWS": ["x", "bob", "alice", "bob"]},
             "Resource": ["bob", "alice"]}, "Id": "alice"}"#;
         let expected = r#"{"Statement": {
-            "Sid": "says \"Principal\": {\"AWS\": [\"bob\" \\",
+            "Sid": "6\" and \"Principal\": {\"AWS\": [\"bob\" \\",
             "Principal": {"Service": ["s3.amazonaws.com"], "AWS": ["x", "BOB", "ALICE", "BOB"]},
             "Resource": ["bob", "alice"]}, "Id": "alice"}"#;
         assert_eq!(with_unique_ids(document, &[&gone[0], &gone[1]]), expected);

@@ -8,18 +8,20 @@
 )]
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keystead_policy::limits::{
     CONTEXT_QUESTIONS_MAX, EXPLAINED_CONDITIONS_MAX, EXPLAINED_VALUE_MAX_CHARS,
-    QUESTION_GROUPS_PER_POLICY_MAX,
+    EXPLAINED_VALUES_MAX, PRESENT_KEYS_MAX, QUESTION_GROUPS_PER_POLICY_MAX, STATEMENTS_MAX,
 };
 use keystead_policy::{
-    Case, ConditionKey, Context, NamedPolicy, NoContext, Partition, Policy, PolicyErrorKind,
-    PolicyKind, Presence, Request, Value as Told, Verdict, explain,
+    Case, ConditionKey, Context, KnownKey, NamedPolicy, NoContext, Partition, Policy,
+    PolicyErrorKind, PolicyKind, PolicyOutcomes, Presence, Request, Value as Told, Verdict,
+    add_conditions, explain,
 };
 use keystead_types::{AccountId, Principal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// An identity policy that denies everything under a condition.
 fn under(condition: &Value) -> String {
@@ -208,6 +210,8 @@ fn the_json_of_an_explanation_has_the_condition_and_a_short_sid() {
         let decision = json!({"allowed": true, "by": "root user"});
         let expected = json!({"decision": decision, "policies": expected});
         assert_eq!(told.to_json(room), expected, "{room}");
+        let participant = told.participants[0].to_json(room);
+        assert_eq!(participant, expected["policies"][0], "{room}");
     }
 }
 
@@ -243,4 +247,118 @@ fn a_request_is_asked_so_often_and_no_more() {
     assert_eq!(asked(70), 1 + 70 * 256);
     // The question that would be the last is not put.
     assert_eq!(asked(100), CONTEXT_QUESTIONS_MAX - 1);
+}
+
+#[test]
+fn a_record_fits_its_policy_by_the_number_of_statements() {
+    let document = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    ]});
+    let policy = Policy::compile(PolicyKind::Identity, &document.to_string()).unwrap();
+    for (outcomes, recalled) in [
+        ("aAe", Some(3)),
+        ("aAe~", Some(3)),
+        ("aA~", Some(2)),
+        ("~", Some(0)),
+        ("aA", None),
+        ("", None),
+        ("aAee", None),
+        ("aAee~", None),
+        // Of other effects.
+        ("aae", None),
+        ("AA~", None),
+    ] {
+        let text = format!("I={}:{outcomes}", policy.digest().as_str());
+        let read = PolicyOutcomes::read(&text).unwrap().remove(0);
+        let traces = policy.recall(&read, &NoContext);
+        assert_eq!(traces.map(|traces| traces.len()), recalled, "{outcomes}");
+    }
+}
+
+#[test]
+fn a_record_of_the_most_statements_is_read() {
+    let statements = |text: &str| {
+        let read = PolicyOutcomes::read(&format!("K=abcdefghijkl:{text}"))?;
+        read.first().map(|one| one.statements.len())
+    };
+    let most = Some(STATEMENTS_MAX);
+    assert_eq!(statements(&format!("a*{STATEMENTS_MAX}")), most);
+    assert_eq!(statements(&format!("aa*{}", STATEMENTS_MAX - 1)), most);
+    assert_eq!(statements(&format!("aa*{STATEMENTS_MAX}")), None);
+    assert_eq!(statements(&format!("a*{}", STATEMENTS_MAX + 1)), None);
+    assert_eq!(statements(&format!("aa*{}", usize::MAX)), None);
+}
+
+/// Some keys have these values, the others none.
+struct Has<'a, F>(F, &'a [&'a str]);
+
+impl<F: Fn(&str) -> bool> Context for Has<'_, F> {
+    fn values(&self, key: &ConditionKey, each: &mut dyn FnMut(Told<'_>)) -> Presence {
+        if !(self.0)(key.name()) {
+            return Presence::Absent;
+        }
+        self.1.iter().for_each(|value| each(Told::Text(value)));
+        Presence::Multi
+    }
+}
+
+/// The members that an explanation gets, and how many bytes it has with them.
+fn added(context: &dyn Context, more: &[String], max_bytes: usize) -> (Map<String, Value>, usize) {
+    let mut explanation = Map::new();
+    explanation.insert("action".to_owned(), json!("kms:Encrypt"));
+    add_conditions(&mut explanation, context, more.iter().cloned(), max_bytes);
+    let added = explanation["conditions"].as_object().unwrap().clone();
+    (added, Value::from(explanation).to_string().len())
+}
+
+#[test]
+fn the_keys_of_a_request_are_told_but_for_the_secret_and_the_time() {
+    let is_known = |name: &str| name.starts_with("aws:") || name.starts_with("sts:");
+    let (told, _) = added(&Has(is_known, &["a"]), &[], 16_384);
+    let told: BTreeSet<&str> = told.keys().map(String::as_str).collect();
+    let silent = ["sts:ExternalId", "aws:CurrentTime", "aws:EpochTime"];
+    let all = KnownKey::ALL.iter().map(|key| key.name());
+    let expected = all.filter(|name| is_known(name) && !name.ends_with('/'));
+    let expected = expected.filter(|name| !silent.contains(name));
+    assert_eq!(told, expected.chain(["aws:RequestTag/a"]).collect());
+}
+
+#[test]
+fn the_keys_of_a_request_are_told_to_the_byte() {
+    let names = ["aws:SourceIp", "aws:UserAgent"];
+    let context = Has(|name: &str| names.contains(&name), &["a", "b"][..]);
+    let (both, bytes) = added(&context, &[], 16_384);
+    assert_eq!(both.len(), 2);
+    assert_eq!(added(&context, &[], bytes), (both, bytes));
+    let (one, fewer) = added(&context, &[], bytes - 1);
+    assert_eq!(
+        (one.keys().next().unwrap().as_str(), one.len()),
+        (names[0], 1)
+    );
+    assert_eq!(added(&context, &[], fewer), (one, fewer));
+    assert_eq!(added(&context, &[], fewer - 1).0, Map::new());
+    assert_eq!(added(&context, &[], 0).0, Map::new());
+}
+
+#[test]
+fn the_keys_of_a_request_are_bounded_in_number_and_size() {
+    let tags = |count: usize| -> Vec<String> {
+        let name = |number| format!("aws:PrincipalTag/{number}");
+        (0..count).map(name).collect()
+    };
+    let is_tag = |name: &str| name.starts_with("aws:PrincipalTag/");
+    let few = Has(is_tag, &["a"][..]);
+    for (asked, told) in [
+        (PRESENT_KEYS_MAX, PRESENT_KEYS_MAX),
+        (PRESENT_KEYS_MAX + 2, PRESENT_KEYS_MAX),
+    ] {
+        assert_eq!(added(&few, &tags(asked), 16_384).0.len(), told);
+    }
+    let long = "é".repeat(EXPLAINED_VALUE_MAX_CHARS + 1);
+    let many = vec![long.as_str(); EXPLAINED_VALUES_MAX + 1];
+    let (told, _) = added(&Has(is_tag, &many), &tags(1), 16_384);
+    let short = "é".repeat(EXPLAINED_VALUE_MAX_CHARS);
+    assert_eq!(told[&tags(1)[0]], json!(vec![short; EXPLAINED_VALUES_MAX]));
 }

@@ -104,12 +104,12 @@ fn moments_are_printed_as_they_are_read() {
     }
 }
 
-/// Counts through 800 years, of which two are the special ones of the calendar.
+/// Counts through 220 years: three ends of a century, of which one has a leap day.
 #[test]
 fn every_day_has_one_name() {
-    let mut midnight = -18_993 * 86_400;
+    let mut midnight = -29_219 * 86_400;
     let mut days = 0;
-    for year in 1918..2718 {
+    for year in 1890..2110 {
         let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         let february = if leap { 29 } else { 28 };
         let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -128,7 +128,7 @@ fn every_day_has_one_name() {
             assert_eq!(date(&format!("{year}-{month:02}-{}", last + 1)), None);
         }
     }
-    assert_eq!(days, 2 * 146_097);
+    assert_eq!(days, 80_353);
 }
 
 #[test]
