@@ -117,7 +117,6 @@ def test_sessions_of_a_user_whose_key_is_off(root):
     refused("AccessDeniedException", mine.kms.list_keys)
 
 
-@pytest.mark.xfail(strict=True, reason="divergences, sessions: renamed users")
 def test_renamed_users_keep_their_sessions(root):
     user = root.user("u", may("kms:ListKeys"))
     mine = user.with_session(user.sts.get_session_token()["Credentials"])

@@ -28,6 +28,7 @@ mod operation;
 mod paging;
 mod policies;
 mod providers;
+mod receipts;
 mod refusals;
 mod roles;
 mod scene;

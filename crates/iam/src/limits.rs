@@ -44,9 +44,6 @@ pub const PAGE_ITEMS: usize = 100;
 pub const SESSION_SECONDS: u32 = 3_600;
 /// Pairs of an action and a resource that one simulation may ask for. Ours: AWS pages them.
 pub const SIMULATED_PAIRS: usize = 10_000;
-/// How long a record stays in the outbox after it was written to the log, milliseconds: until the
-/// log is surely on the disk. Ours, as for the stores of Regions.
-pub(crate) const OUTBOX_STAYS_MILLIS: i64 = 1_000;
 /// Records of the outbox that one commit removes. Ours.
 pub(crate) const OUTBOX_SWEPT_AT_ONCE: usize = 64;
 /// Room for the statements of an explanation in the audit record, bytes. Ours: a record has 16 KiB

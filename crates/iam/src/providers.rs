@@ -42,26 +42,29 @@ pub(crate) fn find<'a>(scene: &Scene<'a>, arn: &str) -> Result<&'a Arc<HeldProvi
     held(scene, arn)?.ok_or_else(|| refusals::no_provider(arn))
 }
 
-/// The issuer without its scheme, as ARNs and condition keys name it.
+/// The issuer without its scheme, as ARNs and condition keys name it: a slash at its end belongs to
+/// it, for the `iss` of its tokens has it too.
 ///
 /// Errors: InvalidInput. Source: IAM API reference, CreateOpenIDConnectProvider, `Url`.
 fn issuer(url: &str) -> Result<String, Fault> {
     let bad = || refusals::invalid("Invalid Open ID Connect Provider URL");
     let rest = url.strip_prefix("https://").ok_or_else(bad)?;
-    let rest = rest.trim_end_matches('/');
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, path) = match rest.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (rest, None),
+    };
     let label = |label: &str| {
         let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         !label.is_empty() && label.bytes().all(letter)
     };
     // No port, query, fragment or user, and nothing that an ARN could not hold.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/%+=@!$'(),".contains(&b);
-    if !host.split('.').all(label) || !path.bytes().all(plain) {
+    if !host.split('.').all(label) || !path.unwrap_or_default().bytes().all(plain) {
         return Err(bad());
     }
     Ok(match path {
-        "" => host.to_ascii_lowercase(),
-        path => format!("{}/{path}", host.to_ascii_lowercase()),
+        None => host.to_ascii_lowercase(),
+        Some(path) => format!("{}/{path}", host.to_ascii_lowercase()),
     })
 }
 
@@ -79,6 +82,11 @@ fn thumbprints(given: &[String]) -> Result<Vec<String>, Fault> {
         ));
     }
     Ok(given.iter().map(|text| text.to_ascii_lowercase()).collect())
+}
+
+fn too_many_client_ids() -> Fault {
+    let quota = "ClientIdsPerOpenIdConnectProvider";
+    refusals::quota(quota, CLIENT_IDS_PER_PROVIDER)
 }
 
 impl Operation for api::CreateOpenIDConnectProvider {
@@ -100,8 +108,7 @@ impl Operation for api::CreateOpenIDConnectProvider {
         let thumbprints = thumbprints(input.thumbprint_list.as_deref().unwrap_or_default())?;
         let client_ids = input.client_id_list.clone().unwrap_or_default();
         if client_ids.len() > CLIENT_IDS_PER_PROVIDER {
-            let quota = "ClientIdsPerOpenIdConnectProvider";
-            return Err(refusals::quota(quota, CLIENT_IDS_PER_PROVIDER));
+            return Err(too_many_client_ids());
         }
         let account = call.account();
         if account.provider(&url).is_some() {
@@ -162,6 +169,41 @@ impl Operation for api::ListOpenIDConnectProviders {
     }
 }
 
+impl Operation for api::AddClientIDToOpenIDConnectProvider {
+    fn asks(input: &Self::Input, scene: &Scene<'_>) -> Result<Asks, Fault> {
+        Ok(ask(scene, &input.open_id_connect_provider_arn)?.into())
+    }
+
+    /// One that is there already stays. Source: IAM API reference: "This operation is idempotent".
+    fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<(), Fault> {
+        let arn = &input.open_id_connect_provider_arn;
+        let mut record = find(&call.scene(), arn)?.record.clone();
+        if record.client_ids.contains(&input.client_id) {
+            return Ok(());
+        }
+        if record.client_ids.len() >= CLIENT_IDS_PER_PROVIDER {
+            return Err(too_many_client_ids());
+        }
+        record.client_ids.push(input.client_id.clone());
+        call.put(IdentityRecord::Provider(record))
+    }
+}
+
+impl Operation for api::RemoveClientIDFromOpenIDConnectProvider {
+    fn asks(input: &Self::Input, scene: &Scene<'_>) -> Result<Asks, Fault> {
+        Ok(ask(scene, &input.open_id_connect_provider_arn)?.into())
+    }
+
+    /// One that is not there is removed already. Source: IAM API reference: "This operation is
+    /// idempotent".
+    fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<(), Fault> {
+        let arn = &input.open_id_connect_provider_arn;
+        let mut record = find(&call.scene(), arn)?.record.clone();
+        record.client_ids.retain(|known| *known != input.client_id);
+        call.put(IdentityRecord::Provider(record))
+    }
+}
+
 impl Operation for api::UpdateOpenIDConnectProviderThumbprint {
     fn asks(input: &Self::Input, scene: &Scene<'_>) -> Result<Asks, Fault> {
         Ok(ask(scene, &input.open_id_connect_provider_arn)?.into())
@@ -199,8 +241,10 @@ mod tests {
     fn issuers_are_https_without_port_query_or_user() {
         assert_eq!(
             issuer("https://Accounts.example.com/").unwrap(),
-            "accounts.example.com"
+            "accounts.example.com/"
         );
+        assert_eq!(issuer("https://a.b").unwrap(), "a.b");
+        assert_eq!(issuer("https://a.b/Id/").unwrap(), "a.b/Id/");
         assert_eq!(issuer("https://a.b/Id/X").unwrap(), "a.b/Id/X");
         for bad in [
             "http://a.b",

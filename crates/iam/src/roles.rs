@@ -86,7 +86,7 @@ impl Operation for api::CreateRole {
         let path = names::path(input.path.as_deref(), &input.role_name)?;
         let tags = tags::given(input.tags.as_deref())?;
         let scene = call.scene();
-        let trusted_ids = trust::checked(&scene, &input.assume_role_policy_document)?;
+        let trusted = trust::checked(&scene, &input.assume_role_policy_document)?;
         let boundary = input.permissions_boundary.as_deref();
         let boundary = boundary
             .map(|arn| boundaries::checked(&scene, arn))
@@ -104,8 +104,8 @@ impl Operation for api::CreateRole {
             unique_id: new_unique_id(call.entropy(), UniqueKind::Role),
             created: call.now,
             description: input.description.clone(),
-            trust: input.assume_role_policy_document.clone(),
-            trusted_ids,
+            trust: trusted.document,
+            trusted_ids: trusted.bound,
             max_session_seconds: input.max_session_duration.unwrap_or(SESSION_SECONDS),
             tags,
             policies: PolicySet::default(),
@@ -202,8 +202,8 @@ impl Operation for api::UpdateAssumeRolePolicy {
 
     fn run(input: &Self::Input, call: &mut Call<'_, '_>) -> Result<(), Fault> {
         let mut role = find(&call.scene(), &input.role_name)?.clone();
-        role.trusted_ids = trust::checked(&call.scene(), &input.policy_document)?;
-        role.trust.clone_from(&input.policy_document);
+        let trusted = trust::checked(&call.scene(), &input.policy_document)?;
+        (role.trust, role.trusted_ids) = (trusted.document, trusted.bound);
         call.put(IdentityRecord::Role(role))
     }
 }

@@ -1,13 +1,14 @@
 //! The service as the door sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use keystead_audit::{Audited, Entry, Opening, Requester, SourceAddress, Tls, Trail};
+use keystead_audit::{
+    Audited, Entry, Opening, Posted, Requester, Settling, SourceAddress, Tls, Trail,
+};
 use keystead_identity::{Bearer, Directory, Origin};
-use keystead_store::Change;
 use keystead_types::{Clock, Entropy, Region, RequestId, Timestamp};
 
-use crate::limits::{OUTBOX_STAYS_MILLIS, OUTBOX_SWEPT_AT_ONCE};
+use crate::limits::OUTBOX_SWEPT_AT_ONCE;
 
 /// What the service is made of.
 pub struct ServiceParts {
@@ -50,16 +51,11 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// A record of the outbox that is in the log too.
-struct Published {
-    event_id: RequestId,
-    at: Timestamp,
-}
-
 /// IAM and STS of one deployment.
 pub struct Service {
     parts: ServiceParts,
-    published: Mutex<Vec<Published>>,
+    /// Records of the outbox that are in the log too.
+    posted: Posted,
 }
 
 impl Service {
@@ -67,7 +63,7 @@ impl Service {
     pub fn new(parts: ServiceParts) -> Self {
         Self {
             parts,
-            published: Mutex::new(Vec::new()),
+            posted: Posted::new(),
         }
     }
 
@@ -123,32 +119,18 @@ impl Service {
         })
     }
 
-    fn published(&self) -> MutexGuard<'_, Vec<Published>> {
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Notes that a record of the outbox is in the log, so that a later commit removes it.
     pub(crate) fn note_published(&self, event_id: RequestId) {
-        let at = self.now();
-        self.published().push(Published { event_id, at });
+        self.posted.note(&self.parts.trail, event_id);
     }
 
-    /// Removes from the outbox what the log has had for long enough to have it for good.
-    pub(crate) fn sweep(&self) -> Vec<Change> {
-        let now = self.now();
-        let settled = |one: &mut Published| {
-            let age = now.as_millis().saturating_sub(one.at.as_millis());
-            !(0..OUTBOX_STAYS_MILLIS).contains(&age)
-        };
-        let mut published = self.published();
-        let settled = published.extract_if(.., settled);
-        settled
-            .take(OUTBOX_SWEPT_AT_ONCE)
-            .map(|one| Change::OutboxDelete {
-                event_id: one.event_id,
-            })
-            .collect()
+    /// Takes what the outbox may forget with the next commit: the log says that its disk has it.
+    pub(crate) fn sweep(&self) -> Vec<Settling> {
+        self.posted.take(&self.parts.trail, OUTBOX_SWEPT_AT_ONCE)
+    }
+
+    /// Takes it back after a commit that failed. To remove a record twice does no harm.
+    pub(crate) fn unswept(&self, mut settling: Vec<Settling>) {
+        self.posted.put_back(&mut settling);
     }
 }

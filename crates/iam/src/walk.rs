@@ -13,6 +13,7 @@ use crate::authorize;
 use crate::call::{Call, State};
 use crate::dispatch::must_not_manage;
 use crate::operation::Operation;
+use crate::receipts;
 use crate::scene::Scene;
 use crate::service::{Request, Service};
 
@@ -73,13 +74,18 @@ impl<'a> Asker<'a> {
             self.allow::<O>(&world, input, entry)?;
             let account = self.bearer.caller.account;
             let made = self.service.directory().new_access_key(account).await;
-            Some(made.map_err(unchanged)?)
+            let made = made.map_err(unchanged)?;
+            receipts::note(entry, &made.receipts);
+            Some(made)
         } else {
             None
         };
         let mut draft = self.service.directory().draft().await;
         // Decided under the writers' lock: on what is there when the change happens.
         self.allow::<O>(draft.world(), input, entry)?;
+        if let Some(made) = &made {
+            draft.expect_key(made).map_err(unchanged)?;
+        }
         let answer = self.run::<O>(State::Writing(&mut draft), made, input, entry)?;
         Ok((answer, Some(draft)))
     }
@@ -143,7 +149,13 @@ async fn commit(
 ) -> Audited<Vec<u8>> {
     let event_id = entry.event_id();
     let settled = entry.settle(Ok(answer));
-    let mut changes = service.sweep();
+    let swept = service.sweep();
+    let mut changes: Vec<_> = swept
+        .iter()
+        .map(|one| Change::OutboxDelete {
+            event_id: one.event_id,
+        })
+        .collect();
     changes.extend(
         settled
             .outbox()
@@ -160,7 +172,10 @@ async fn commit(
             }
             audited
         }
-        Err(error) => settled.revise(unchanged(error)).publish().await,
+        Err(error) => {
+            service.unswept(swept);
+            settled.revise(unchanged(error)).publish().await
+        }
     }
 }
 

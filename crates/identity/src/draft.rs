@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use keystead_sigv4::Secret;
 use keystead_store::records::IdentityRecord;
 use keystead_store::{Change, IdentityKind, IdentityPlace, StoreError};
-use keystead_types::AccountId;
+use keystead_types::{AccessKeyId, AccountId};
 use tokio::sync::MutexGuard;
 
 use crate::damage::Damage;
-use crate::directory::{View, Writer};
-use crate::{BadDocument, Directory, DirectoryError, World};
+use crate::directory::{FreshSecrets, View, Writer};
+use crate::secret::secret_text;
+use crate::{BadDocument, Directory, DirectoryError, NewAccessKey, World};
 
 /// A change of identities in the making: the only way to change them. While it lives no other
 /// change begins. Dropped, it changes nothing.
@@ -22,6 +24,7 @@ pub struct Draft<'d> {
     world: World,
     touched: BTreeSet<IdentityPlace>,
     unreadable: Option<DirectoryError>,
+    fresh: FreshSecrets,
 }
 
 impl<'d> Draft<'d> {
@@ -41,6 +44,7 @@ impl<'d> Draft<'d> {
             before,
             touched: BTreeSet::new(),
             unreadable,
+            fresh: FreshSecrets::new(),
         }
     }
 
@@ -57,6 +61,17 @@ impl<'d> Draft<'d> {
         let place = record.place();
         self.world.put(record)?;
         self.touched.insert(place);
+        Ok(())
+    }
+
+    /// Says that an access key will be in a record, so that its secret is known without the HSM
+    /// process.
+    ///
+    /// Errors: the secret is no text, which the HSM process never makes.
+    pub fn expect_key(&mut self, key: &NewAccessKey) -> Result<(), DirectoryError> {
+        let id = AccessKeyId::from(key.record.id.as_str());
+        let secret = Secret::new(secret_text(&id, &key.secret)?);
+        self.fresh.insert(id, secret);
         Ok(())
     }
 
@@ -93,7 +108,7 @@ impl<'d> Draft<'d> {
         }
         let keys = self
             .directory
-            .keys_after(&self.before, &self.world, &users)
+            .keys_after(&self.before, &self.world, &users, &self.fresh)
             .await?;
         let changes = touched.iter().filter_map(|place| self.change(place));
         let changes: Vec<Change> = changes.chain(extra).collect();

@@ -33,7 +33,7 @@ pub use damage::Damage;
 pub use development::DevelopmentDirectory;
 pub use directory::{
     Directory, DirectoryParts, NewAccessKey, RootCredential, ServiceCredential,
-    load_root_credentials, store_access_key,
+    load_root_credentials, seal_access_key, store_access_key,
 };
 pub use draft::Draft;
 pub use error::{DirectoryError, IssueError};

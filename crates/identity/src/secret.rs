@@ -1,7 +1,7 @@
 //! Secrets of access keys, sealed by the HSM process.
 
 use keystead_types::{AccessKeyId, AccountId, Plaintext, Region};
-use keystead_wall::{Command, Hsm, Reply};
+use keystead_wall::{Command, Hsm, Receipt, Reply};
 
 use crate::DirectoryError;
 
@@ -30,14 +30,25 @@ pub(crate) async fn seal_secret(
     sealing: &Sealing<'_>,
     secret: &Plaintext,
 ) -> Result<Vec<u8>, DirectoryError> {
+    let (sealed, _) = seal_secret_counted(hsm, sealing, secret).await?;
+    Ok(sealed)
+}
+
+/// Seals the secret of an access key. With it comes the receipt of the HSM process.
+pub(crate) async fn seal_secret_counted(
+    hsm: &dyn Hsm,
+    sealing: &Sealing<'_>,
+    secret: &Plaintext,
+) -> Result<(Vec<u8>, Receipt), DirectoryError> {
     let label = sealing.label();
     let command = Command::SealSecret {
         region: sealing.region,
         label: &label,
         secret,
     };
-    match hsm.call(command).await?.result {
-        Ok(Reply::Sealed(sealed)) => Ok(sealed),
+    let outcome = hsm.call(command).await?;
+    match outcome.result {
+        Ok(Reply::Sealed(sealed)) => Ok((sealed, outcome.receipt)),
         Ok(_) => Err(DirectoryError::Reply),
         Err(refusal) => Err(DirectoryError::Refused(refusal)),
     }
@@ -65,12 +76,24 @@ pub(crate) async fn open_secret(
 
 /// Random bytes of the HSM process.
 pub(crate) async fn random(hsm: &dyn Hsm, length: u16) -> Result<Plaintext, DirectoryError> {
+    let (random, _) = random_counted(hsm, length).await?;
+    Ok(random)
+}
+
+/// Random bytes of the HSM process, with its receipt.
+pub(crate) async fn random_counted(
+    hsm: &dyn Hsm,
+    length: u16,
+) -> Result<(Plaintext, Receipt), DirectoryError> {
     let command = Command::GenerateRandom {
         length,
         recipient: None,
     };
-    match hsm.call(command).await?.result {
-        Ok(Reply::Plaintext(random)) if random.len() == usize::from(length) => Ok(random),
+    let outcome = hsm.call(command).await?;
+    match outcome.result {
+        Ok(Reply::Plaintext(random)) if random.len() == usize::from(length) => {
+            Ok((random, outcome.receipt))
+        }
         Ok(_) => Err(DirectoryError::Reply),
         Err(refusal) => Err(DirectoryError::Refused(refusal)),
     }

@@ -288,6 +288,16 @@ async fn federated_users_have_what_their_issuer_has() {
     let nobody = directory.issue(plain(nobody, None, None)).await.unwrap();
     assert_eq!(can(&nobody), None);
 
+    let federating = |directory: &Directory, issued| {
+        let found = find(directory, issued).unwrap();
+        let context = found.identity.caller.session.clone().unwrap();
+        context.federated_by.clone().map(|by| by.name)
+    };
+    assert_eq!(
+        federating(&directory, &by_alice).as_deref(),
+        Some("team/alice")
+    );
+    assert_eq!(federating(&directory, &by_root), None);
     // The session of a user goes on under its new name, whoever gets the old one; a federated
     // one's ends with its issuer.
     let mut renamed = alice.clone();
@@ -319,6 +329,10 @@ async fn federated_users_have_what_their_issuer_has() {
     );
     assert_eq!(can(&own), Some(true));
     assert_eq!(can(&by_alice), Some(true));
+    for directory in [&directory, &restarted] {
+        let name = federating(directory, &by_alice);
+        assert_eq!(name.as_deref(), Some("team/alicia"));
+    }
     let mut draft = directory.draft().await;
     draft.remove(IdentityKind::User, account(), "alicia");
     draft.commit(Vec::new()).await.unwrap();

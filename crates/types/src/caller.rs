@@ -154,6 +154,18 @@ pub struct SessionContext {
     /// The services through which a forward access session goes, the first called first:
     /// `s3.amazonaws.com`. Empty for sessions that the caller uses itself.
     pub via: Vec<Arc<str>>,
+    /// Of a federated user: the user that federated it, as it is called now. `None` for one of the
+    /// root user, and for all others.
+    pub federated_by: Option<FederatingUser>,
+}
+
+/// The user behind a federated user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatingUser {
+    /// Its unique id: `AIDA…`.
+    pub unique_id: Arc<str>,
+    /// Path without its leading slash, and name: `team/alice`.
+    pub name: Arc<str>,
 }
 
 impl SessionContext {
@@ -170,6 +182,7 @@ impl SessionContext {
             transitive_tags: Vec::new(),
             chain_length: 0,
             via: Vec::new(),
+            federated_by: None,
         }
     }
 }

@@ -24,7 +24,7 @@ pub use algorithm::{
     WrappingKeySpec,
 };
 pub use arn::{AliasArn, ArnError, KeyArn, KeyReference, partition_of};
-pub use caller::{AccessKeyId, Caller, Principal, PrincipalArn, SessionContext};
+pub use caller::{AccessKeyId, Caller, FederatingUser, Principal, PrincipalArn, SessionContext};
 pub use context::EncryptionContext;
 pub use fault::{Fault, FaultKind};
 pub use grant::GrantOperation;

@@ -48,7 +48,7 @@ const SERVICES: &[Service] = &[
         protocol: Protocol::Query,
         files: &[(
             "model/iam-2010-05-08.json",
-            "06ebcaa2320f72712f4938d0331e3b1ef0b5c9184e20735d5d428def5217986b",
+            "a3a7480a9152e0c23887855881cc93853a02424e2905ff0ce6737362a0d3f80c",
         )],
         uncovered: "conformance/uncovered-iam-operations.txt",
         dir: "crates/api/src/generated/iam",

@@ -4,7 +4,7 @@
 //! a root user, account and name of a federated user. A user or role session without a unique id
 //! has none.
 
-use keystead_types::{AccountId, Caller, Principal, SessionContext};
+use keystead_types::{AccountId, Caller, FederatingUser, Principal, SessionContext};
 
 use super::moment;
 use crate::limits::{ADDITIONAL_MAX_BYTES, HOST_MAX_BYTES};
@@ -107,13 +107,39 @@ fn caller(out: &mut Vec<u8>, caller: &Caller, partition: &str) {
             out.push(b'"');
             arn.write(out, "sts", *account, &["federated-user/", name]);
             credentials(out, *account, caller);
-            session_of_user(out, caller);
+            if let Some(session) = &caller.session {
+                out.extend_from_slice(b",\"sessionContext\":{\"sessionIssuer\":");
+                federating(out, session.federated_by.as_ref(), *account, arn);
+                out.push(b',');
+                details(out, session);
+                out.push(b'}');
+            }
         }
         Principal::Service { name } => {
             open(out, b"AWSService");
             member(out, b",\"invokedBy\":\"", name);
         }
     }
+}
+
+/// Who federated a user: another user, or the root user of the account.
+fn federating(out: &mut Vec<u8>, by: Option<&FederatingUser>, account: AccountId, arn: Arn<'_>) {
+    match by {
+        Some(FederatingUser { unique_id, name }) => {
+            open(out, b"IAMUser");
+            member(out, b",\"principalId\":\"", unique_id);
+            arn.write(out, "iam", account, &["user/", name]);
+            member(out, b",\"accountId\":\"", account.as_str());
+            member(out, b",\"userName\":\"", last(name));
+        }
+        None => {
+            open(out, b"Root");
+            member(out, b",\"principalId\":\"", account.as_str());
+            arn.write(out, "iam", account, &["root"]);
+            member(out, b",\"accountId\":\"", account.as_str());
+        }
+    }
+    out.push(b'}');
 }
 
 /// The session of an identity that did not assume a role.
@@ -219,6 +245,7 @@ fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
+#[derive(Clone, Copy)]
 struct Arn<'a> {
     partition: &'a str,
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use keystead_types::{Caller, Principal, Region, SessionContext};
+use keystead_types::{Caller, FederatingUser, Principal, Region, SessionContext};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -230,6 +230,45 @@ fn users_and_roles_have_their_unique_id_and_sessions_their_facts() {
         })
     );
     assert_eq!(role["sourceIPAddress"], "203.0.113.7");
+}
+
+#[test]
+fn federated_users_have_their_issuer() {
+    let guest = || Principal::FederatedUser {
+        account: account(),
+        name: "guest".into(),
+    };
+    let issuer = |federated_by| {
+        let context = SessionContext {
+            federated_by,
+            ..session()
+        };
+        let record = shown(in_session(guest(), None, context));
+        let user = record["userIdentity"].clone();
+        assert_eq!(user["type"], "FederatedUser");
+        assert_eq!(
+            user["sessionContext"]["attributes"],
+            json!({"creationDate": "2025-05-21T05:40:00Z", "mfaAuthenticated": "false"})
+        );
+        user["sessionContext"]["sessionIssuer"].clone()
+    };
+    let alice = FederatingUser {
+        unique_id: "AIDAEXAMPLE".into(),
+        name: "team/alice".into(),
+    };
+    assert_eq!(
+        issuer(Some(alice)),
+        json!({
+            "type": "IAMUser", "principalId": "AIDAEXAMPLE",
+            "arn": "arn:aws:iam::111122223333:user/team/alice",
+            "accountId": "111122223333", "userName": "alice"})
+    );
+    assert_eq!(
+        issuer(None),
+        json!({
+            "type": "Root", "principalId": "111122223333",
+            "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"})
+    );
 }
 
 #[test]

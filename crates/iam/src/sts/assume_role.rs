@@ -104,7 +104,15 @@ impl Operation for AssumeRole {
             ..SessionContext::plain(issued, expires)
         };
         let name = &input.role_session_name;
-        let begun = begin(call.service, &named, &role, name, context, limits).await?;
+        let begun = begin(
+            call.service,
+            call.entry,
+            (&named, &role),
+            name,
+            context,
+            limits,
+        )
+        .await?;
         Ok(Output {
             assumed_role_user: Some(begun.user),
             credentials: Some(credentials(&begun.issued)?),

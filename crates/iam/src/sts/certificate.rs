@@ -183,7 +183,7 @@ impl Service {
             ..SessionContext::plain(issued, expires)
         };
         let name = &request.session_name;
-        let begun = begin(self, &named, &role, name, context, None).await?;
+        let begun = begin(self, entry, (&named, &role), name, context, None).await?;
         Ok(CertificateCredentials {
             role_arn: request.role_arn.clone(),
             assumed_role_arn: begun.user.arn,

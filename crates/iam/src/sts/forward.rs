@@ -19,6 +19,7 @@ use super::ask::{denied, gone};
 use super::limits::{FORWARD_CHAIN_MAX, FORWARD_SESSION_MAX_SECONDS, FORWARD_VERIFIERS_MAX};
 use super::operation::{Call, Operation, Sessions};
 use super::session::{credentials, not_issued, term};
+use crate::receipts;
 
 /// Verifiers of services, by their signing names: they keep derived keys. Registered services are
 /// few, and nobody else gets this far; under `keystead dev` any name is a service, so their number
@@ -96,6 +97,7 @@ impl Operation for GetForwardAccessSession {
             limits: user.limits.as_deref().cloned(),
         };
         let issued = directory.issue(grant).await.map_err(not_issued)?;
+        receipts::note(call.entry, &[issued.receipt]);
         let partition = directory.partition();
         Ok(Output {
             account: Some(user.caller.account.to_string()),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use keystead_api::sts::model::AssumedRoleUser;
+use keystead_audit::Entry;
 use keystead_identity::{HeldRole, IssuedCredentials, SessionGrant, SessionLimits, World};
 use keystead_types::{AccountId, Fault, Principal, SessionContext};
 
 use super::session::not_issued;
+use crate::receipts;
 use crate::service::Service;
 
 /// A role as a request names it.
@@ -51,8 +53,8 @@ pub(crate) struct Begun {
 /// Issues the credentials of a role's session.
 pub(crate) async fn begin(
     service: &Service,
-    named: &Named<'_>,
-    role: &HeldRole,
+    entry: &mut Entry,
+    (named, role): (&Named<'_>, &HeldRole),
     session_name: &str,
     context: SessionContext,
     limits: Option<SessionLimits>,
@@ -76,6 +78,7 @@ pub(crate) async fn begin(
         limits,
     };
     let issued = directory.issue(grant).await.map_err(not_issued)?;
+    receipts::note(entry, &[issued.receipt]);
     Ok(Begun { issued, user })
 }
 

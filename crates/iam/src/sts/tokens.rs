@@ -13,6 +13,7 @@ use super::context::Brought;
 use super::limits::{ROOT_SESSION_MAX_SECONDS, TOKEN_SESSION_DEFAULT_SECONDS};
 use super::operation::{Call, Operation, Sessions};
 use super::session::{self, credentials, not_issued, packed, tags, term};
+use crate::receipts;
 
 /// Seconds of a session of a user; a root user's are cut, as AWS cuts them.
 fn seconds(asked: Option<u32>, principal: &Principal) -> u32 {
@@ -59,6 +60,7 @@ impl Operation for GetSessionToken {
         };
         let issued = call.service.directory().issue(grant).await;
         let issued = issued.map_err(not_issued)?;
+        receipts::note(call.entry, &[issued.receipt]);
         Ok(get_session_token::Output {
             credentials: Some(credentials(&issued)?),
             ..Default::default()
@@ -120,6 +122,7 @@ impl Operation for GetFederationToken {
             limits: Some(limits.unwrap_or_else(SessionLimits::default)),
         };
         let issued = directory.issue(grant).await.map_err(not_issued)?;
+        receipts::note(call.entry, &[issued.receipt]);
         Ok(get_federation_token::Output {
             credentials: Some(credentials(&issued)?),
             federated_user: Some(FederatedUser {

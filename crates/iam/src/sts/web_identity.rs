@@ -167,7 +167,7 @@ async fn run(
         ..SessionContext::plain(issued, expires)
     };
     let name = &input.role_session_name;
-    let begun = begin(service, named, &role, name, context, limits).await?;
+    let begun = begin(service, entry, (named, &role), name, context, limits).await?;
     Ok(Output {
         assumed_role_user: Some(begun.user),
         audience: Some(proven.audience),

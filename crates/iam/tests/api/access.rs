@@ -518,3 +518,25 @@ async fn a_deny_on_a_provider_holds_for_every_spelling() {
     let listed = world.ok("ListOpenIDConnectProviders").await;
     assert!(listed.contains(&own), "{listed}");
 }
+
+/// What the HSM process counts for an access key stands in the record of its making, and nothing
+/// that it counts is missing there.
+#[tokio::test]
+async fn receipts_of_an_access_key_are_in_its_record() {
+    let world = World::new().await;
+    world.ok("CreateUser&UserName=u").await;
+    world.ok("CreateAccessKey&UserName=u").await;
+    let first = world.log.records().last().unwrap().receipts.clone();
+    world.ok("CreateAccessKey&UserName=u").await;
+    let second = world.log.records().last().unwrap().receipts.clone();
+    let counters: Vec<u64> = first.iter().chain(&second).map(|one| one.counter).collect();
+    assert_eq!(counters.len(), 4);
+    for (before, after) in counters.iter().zip(counters.iter().skip(1)) {
+        assert_eq!(before + 1, *after, "{counters:?}");
+    }
+    // One that is refused after the key was made has them too.
+    world.refused("CreateAccessKey&UserName=u").await;
+    let third = world.log.records().last().unwrap().receipts.clone();
+    assert_eq!(third.len(), 2);
+    assert_eq!(third[0].counter, counters[3] + 1);
+}

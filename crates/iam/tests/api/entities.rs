@@ -412,9 +412,19 @@ async fn providers_aliases_and_figures() {
     );
     assert_eq!(tagged, arn);
     let again = world
-        .refused("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2Fa%2F")
+        .refused("CreateOpenIDConnectProvider&Url=https%3A%2F%2FID.example.com%2Fa")
         .await;
     assert_eq!(again.0, "EntityAlreadyExists");
+    // A slash at the end is part of the issuer's name.
+    let xml = world
+        .ok("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com%2Fa%2F")
+        .await;
+    let slashed = between(
+        &xml,
+        "<OpenIDConnectProviderArn>",
+        "</OpenIDConnectProviderArn>",
+    );
+    assert_eq!(slashed, format!("{arn}/"));
     let xml = world
         .ok(&format!(
             "GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}"
@@ -438,6 +448,12 @@ async fn providers_aliases_and_figures() {
         ))
         .await;
     assert_eq!(gone.0, "NoSuchEntity");
+    let xml = world
+        .ok(&format!(
+            "GetOpenIDConnectProvider&OpenIDConnectProviderArn={slashed}"
+        ))
+        .await;
+    assert_eq!(between(&xml, "<Url>", "</Url>"), "id.example.com/a/");
 
     world.ok("CreateAccountAlias&AccountAlias=acme").await;
     let taken = world
@@ -538,4 +554,89 @@ async fn writers_at_the_same_time() {
     assert_eq!(snapshot.account(account).users().len(), 82);
     let (stored, _) = world.records.identities_page(None, 1000).await.unwrap();
     assert_eq!(stored.len(), 83);
+}
+
+#[tokio::test]
+async fn client_ids_of_providers_come_and_go() {
+    let world = World::new().await;
+    world
+        .ok("CreateOpenIDConnectProvider&Url=https%3A%2F%2Fid.example.com&ClientIDList.member.1=one")
+        .await;
+    let arn = "arn:aws:iam::111122223333:oidc-provider/id.example.com";
+    let on = |operation: &str, id: &str| {
+        format!("{operation}OpenIDConnectProvider&OpenIDConnectProviderArn={arn}&ClientID={id}")
+    };
+    let known = async || {
+        let get = format!("GetOpenIDConnectProvider&OpenIDConnectProviderArn={arn}");
+        let xml = world.ok(&get).await;
+        let list = between(&xml, "<ClientIDList>", "</ClientIDList>");
+        let members = list.split("<member>").skip(1);
+        let ids = members.map(|rest| rest.split('<').next().unwrap().to_owned());
+        ids.collect::<Vec<String>>()
+    };
+    for _ in 0..2 {
+        world.ok(&on("AddClientIDTo", "two")).await;
+        assert_eq!(known().await, ["one", "two"]);
+    }
+    // Case counts.
+    world.ok(&on("RemoveClientIDFrom", "ONE")).await;
+    assert_eq!(known().await, ["one", "two"]);
+    for _ in 0..2 {
+        world.ok(&on("RemoveClientIDFrom", "one")).await;
+        assert_eq!(known().await, ["two"]);
+    }
+    for number in 0..99 {
+        world.ok(&on("AddClientIDTo", &format!("n{number}"))).await;
+    }
+    let (code, text) = world.refused(&on("AddClientIDTo", "over")).await;
+    assert_eq!(code, "LimitExceeded", "{text}");
+    world.ok(&on("AddClientIDTo", "two")).await;
+    assert_eq!(known().await.len(), 100);
+    for operation in ["AddClientIDTo", "RemoveClientIDFrom"] {
+        let other = on(operation, "x").replace("id.example.com", "no.example.com");
+        assert_eq!(world.refused(&other).await.0, "NoSuchEntity");
+        let bad = on(operation, "x").replace("oidc-provider", "user");
+        assert_eq!(world.refused(&bad).await.0, "InvalidInput");
+        let long = on(operation, &"x".repeat(256));
+        assert_eq!(world.refused(&long).await.0, "ValidationError");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_trust_names_by_its_number_is_shown_as_its_root() {
+    let world = World::new().await;
+    let trust = |principal: &str| {
+        let document = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Sid":"111122223333","Effect":"Allow","Principal":{{"AWS":{principal}}},"Action":"sts:AssumeRole"}}}}"#
+        );
+        encoded(&document)
+    };
+    let shown = async |form: &str| {
+        let xml = world.ok(form).await;
+        let document = between(
+            &xml,
+            "<AssumeRolePolicyDocument>",
+            "</AssumeRolePolicyDocument>",
+        );
+        document.to_owned()
+    };
+    let root = |account: &str| format!(r#""arn:aws:iam::{account}:root""#);
+    let has = |shown: &str, part: &str| shown.contains(&encoded(part));
+    let form = format!(
+        "CreateRole&RoleName=r&AssumeRolePolicyDocument={}",
+        trust(r#""444455556666""#)
+    );
+    let made = shown(&form).await;
+    assert!(has(&made, &root("444455556666")), "{made}");
+    assert!(has(&made, r#""Sid":"111122223333""#), "{made}");
+    assert_eq!(shown("GetRole&RoleName=r").await, made);
+    let list = format!(r#"["111122223333",{}]"#, root("444455556666"));
+    let update = format!(
+        "UpdateAssumeRolePolicy&RoleName=r&PolicyDocument={}",
+        trust(&list)
+    );
+    world.ok(&update).await;
+    let updated = shown("GetRole&RoleName=r").await;
+    let both = format!("[{},{}]", root("111122223333"), root("444455556666"));
+    assert!(has(&updated, &both), "{updated}");
 }

@@ -127,6 +127,9 @@ fn good(operation: Operation) -> String {
         O::SimulatePrincipalPolicy => {
             format!("PolicySourceArn={user}&ActionNames.member.1=kms:Encrypt")
         }
+        O::AddClientIDToOpenIDConnectProvider | O::RemoveClientIDFromOpenIDConnectProvider => {
+            format!("{oidc}&ClientID=cli")
+        }
         O::TagOpenIDConnectProvider => format!("{oidc}&{tag}"),
         O::TagPolicy => format!("PolicyArn={POLICY}&{tag}"),
         O::TagRole => format!("RoleName=r&{tag}"),

@@ -10,7 +10,7 @@ use super::Directory;
 use crate::access_key::secret_of;
 use crate::error::IssueError;
 use crate::limits::{PACKED_POLICY_MAX_BYTES, SESSION_TOKEN_MAX_CHARS};
-use crate::secret::random;
+use crate::secret::random_counted;
 use crate::session::{Contents, FRESH_BYTES, Purpose};
 use crate::unique_id::new_access_key_id;
 use crate::world::{arn_in, compile};
@@ -39,7 +39,7 @@ impl Directory {
             }
         }
         let length = u16::try_from(SECRET_BYTES + FRESH_BYTES).unwrap_or_default();
-        let random = random(&*self.hsm, length).await?;
+        let (random, receipt) = random_counted(&*self.hsm, length).await?;
         let secret = secret_of(&random).ok_or(DirectoryError::Reply)?;
         let fresh = random
             .expose()
@@ -64,6 +64,7 @@ impl Directory {
             token,
             expiration: grant.context.expires,
             packed_percent,
+            receipt,
         })
     }
 

@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keystead_sigv4::Credential;
+use keystead_sigv4::{Credential, Secret};
 use keystead_store::IdentityPlace;
 use keystead_store::records::AccessKeyRecord;
 use keystead_types::{AccessKeyId, AccountId, Caller, Plaintext, Principal, Region, Timestamp};
+use keystead_wall::Receipt;
 
 use super::{Directory, UserKey, UserKeys, View, long_term};
 use crate::access_key::secret_of;
-use crate::secret::{Sealing, open_secret, random, seal_secret, secret_text};
+use crate::secret::{Sealing, open_secret, random_counted, seal_secret_counted, secret_text};
 use crate::unique_id::new_access_key_id;
 use crate::world::HeldUser;
 use crate::{Bearer, DirectoryError, LastUse, World, account_in_access_key_id};
+
+/// Secrets of access keys that are new in a draft: nobody has to open them.
+pub(crate) type FreshSecrets = HashMap<AccessKeyId, Secret>;
 
 /// Random bytes behind a secret.
 const SECRET_BYTES: u16 = 30;
@@ -24,13 +28,15 @@ pub struct NewAccessKey {
     pub record: AccessKeyRecord,
     /// 40 characters, to be shown once.
     pub secret: Plaintext,
+    /// What the HSM process counted for it, in order, for the audit record.
+    pub receipts: [Receipt; 2],
 }
 
 impl Directory {
     /// Makes an access key for a user of `account`; it begins to count when the user's record
     /// with it is committed.
     pub async fn new_access_key(&self, account: AccountId) -> Result<NewAccessKey, DirectoryError> {
-        let random = random(&*self.hsm, SECRET_BYTES).await?;
+        let (random, drawn) = random_counted(&*self.hsm, SECRET_BYTES).await?;
         let secret = secret_of(&random).ok_or(DirectoryError::Reply)?;
         let id: AccessKeyId = loop {
             let id: AccessKeyId = new_access_key_id(&*self.entropy, "AKIA", account).into();
@@ -43,14 +49,18 @@ impl Directory {
             account,
             access_key_id: &id,
         };
-        let sealed_secret = seal_secret(&*self.hsm, &sealing, &secret).await?;
+        let (sealed_secret, sealed) = seal_secret_counted(&*self.hsm, &sealing, &secret).await?;
         let record = AccessKeyRecord {
             id: id.to_string(),
             active: true,
             created: self.clock.now(),
             sealed_secret,
         };
-        Ok(NewAccessKey { record, secret })
+        Ok(NewAccessKey {
+            record,
+            secret,
+            receipts: [drawn, sealed],
+        })
     }
 
     /// Whether there is a long-term access key of that id, of any kind and state.
@@ -111,12 +121,13 @@ impl Directory {
     }
 
     /// The keys as they will be when `world` takes the place of `before`, with the users in
-    /// `touched` changed. Secrets that are not known yet are opened.
+    /// `touched` changed. Secrets that are neither known yet nor among `fresh` are opened.
     pub(crate) async fn keys_after(
         &self,
         before: &View,
         world: &World,
         touched: &[IdentityPlace],
+        fresh: &FreshSecrets,
     ) -> Result<Arc<UserKeys>, DirectoryError> {
         let mut keys = before.keys.clone();
         let mut gone: HashMap<AccessKeyId, UserKey> = HashMap::new();
@@ -134,7 +145,7 @@ impl Directory {
             for record in &user.record.access_keys {
                 let id = AccessKeyId::from(record.id.as_str());
                 let known = gone.get(&id);
-                let (mut key, why) = self.key_of(user, &id, record, known).await?;
+                let (mut key, why) = self.key_of(user, &id, record, known, fresh).await?;
                 match why {
                     Some(error) if known.is_none() => return Err(error),
                     _ if before.damage.keys.contains_key(&id) => key.credential = None,
@@ -157,6 +168,7 @@ impl Directory {
         id: &AccessKeyId,
         record: &AccessKeyRecord,
         known: Option<&UserKey>,
+        fresh: &FreshSecrets,
     ) -> Result<(UserKey, Option<DirectoryError>), DirectoryError> {
         let account = user.record.account;
         let bearer = Bearer::plain(Caller {
@@ -179,6 +191,10 @@ impl Directory {
         let credential = match (known.filter(same), known) {
             (Some(same), _) => Some(same.clone()),
             (None, Some(renamed)) => Some(long_term(bearer, renamed.secret.expose().to_owned())),
+            (None, None) if fresh.contains_key(id) => {
+                let secret = fresh.get(id).map(Secret::expose).unwrap_or_default();
+                Some(long_term(bearer, secret.to_owned()))
+            }
             (None, None) => {
                 let sealing = Sealing {
                     region: &self.region,

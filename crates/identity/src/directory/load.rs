@@ -10,6 +10,7 @@ use keystead_types::{AccessKeyId, Plaintext, Region};
 use keystead_wall::{Command, Hsm, Reply};
 use zeroize::Zeroizing;
 
+use super::keys::FreshSecrets;
 use super::{
     Directory, DirectoryParts, FixedKey, RootCredential, UserKeys, View, Writer, long_term,
 };
@@ -124,7 +125,9 @@ impl Directory {
                 for record in &user.record.access_keys {
                     let id = AccessKeyId::from(record.id.as_str());
                     let known = before.keys.get(&id);
-                    let (mut key, mut why) = self.key_of(user, &id, record, known).await?;
+                    let (mut key, mut why) = self
+                        .key_of(user, &id, record, known, &FreshSecrets::new())
+                        .await?;
                     if self.fixed.contains_key(&id) || keys.contains_key(&id) {
                         key.credential = None;
                         why = Some(DirectoryError::Twice(id.clone()));

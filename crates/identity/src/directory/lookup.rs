@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use base64_simd::STANDARD_NO_PAD;
 use keystead_sigv4::{Credential, Credentials, Secret, Session};
-use keystead_types::{AccountId, Principal};
+use keystead_types::{AccountId, FederatingUser, Principal, SessionContext};
 
 use super::Directory;
 use crate::limits::{MESSAGE_MAX_CHARS, SESSION_TOKEN_MAX_CHARS};
@@ -128,11 +128,27 @@ fn current(world: &World, kept: &Opened) -> Option<Opened> {
         (Principal::User { .. }, None) => return None,
         _ => None,
     };
+    let federated_by = match (&bearer.caller.principal, &bearer.issuer, name) {
+        (Principal::FederatedUser { .. }, Some(unique_id), Some(name)) => Some(FederatingUser {
+            unique_id: unique_id.clone(),
+            name: name.clone(),
+        }),
+        _ => None,
+    };
+    let context = bearer.caller.session.as_deref();
+    let context = context.filter(|context| context.federated_by != federated_by);
     let outdated = has_managed_limits(bearer) && kept.policy_epoch != world.policy_epoch();
-    if principal.is_none() && !outdated {
+    if principal.is_none() && context.is_none() && !outdated {
         return Some(kept.clone());
     }
+    let context = context.cloned();
     let mut bearer = Bearer::clone(bearer);
+    if let Some(context) = context {
+        bearer.caller.session = Some(Arc::new(SessionContext {
+            federated_by,
+            ..context
+        }));
+    }
     if let Some(principal) = principal {
         bearer.caller.principal = principal;
     }

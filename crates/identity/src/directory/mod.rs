@@ -21,8 +21,9 @@ use crate::last_use::{LastUseCell, LastUses};
 use crate::session::{Sessions, Vault};
 use crate::{AccessKey, Bearer, DevelopmentDirectory, DirectoryError, Draft, Organizations, World};
 
+pub(crate) use keys::FreshSecrets;
 pub use keys::NewAccessKey;
-pub use roots::{RootCredential, load_root_credentials, store_access_key};
+pub use roots::{RootCredential, load_root_credentials, seal_access_key, store_access_key};
 
 /// What a [`Directory`] is made of.
 pub struct DirectoryParts {

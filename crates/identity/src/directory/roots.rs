@@ -19,15 +19,15 @@ pub struct RootCredential {
     pub secret: Plaintext,
 }
 
-/// Seals an access key's secret and stores it for the root user of `account`.
-pub async fn store_access_key(
-    records: &Records,
+/// Seals an access key's secret, to be stored for the root user of `account`. Gives the change that
+/// stores it.
+pub async fn seal_access_key(
     hsm: &dyn Hsm,
     region: &Region,
     account: AccountId,
     key: &AccessKey,
     now: Timestamp,
-) -> Result<(), DirectoryError> {
+) -> Result<Change, DirectoryError> {
     let access_key_id = key.id.clone();
     let sealing = Sealing {
         region,
@@ -39,13 +39,24 @@ pub async fn store_access_key(
         sealed_secret: seal_secret(hsm, &sealing, &key.secret).await?,
         created: now,
     };
-    records
-        .apply(vec![Change::PutCredential {
-            access_key_id,
-            record,
-            previous: None,
-        }])
-        .await?;
+    Ok(Change::PutCredential {
+        access_key_id,
+        record,
+        previous: None,
+    })
+}
+
+/// Seals an access key's secret and stores it for the root user of `account`.
+pub async fn store_access_key(
+    records: &Records,
+    hsm: &dyn Hsm,
+    region: &Region,
+    account: AccountId,
+    key: &AccessKey,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    let change = seal_access_key(hsm, region, account, key, now).await?;
+    records.apply(vec![change]).await?;
     Ok(())
 }
 

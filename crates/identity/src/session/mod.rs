@@ -7,6 +7,7 @@ mod vault;
 use std::sync::Arc;
 
 use keystead_types::{AccessKeyId, AccountId, Plaintext, Principal, SessionContext, Timestamp};
+use keystead_wall::Receipt;
 
 pub(crate) use cache::{Opened, Sessions};
 pub(crate) use token::Contents;
@@ -53,6 +54,8 @@ pub struct IssuedCredentials {
     pub expiration: Timestamp,
     /// How much of the room for policies and tags the session takes, in percent.
     pub packed_percent: u32,
+    /// What the HSM process counted for it, for the audit record.
+    pub receipt: Receipt,
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ fn full() -> SessionGrant {
             transitive_tags: vec!["Team".into()],
             chain_length: 2,
             via: vec!["s3.amazonaws.com".into()],
+            federated_by: None,
         },
         limits: Some(SessionLimits {
             inline: Some(r#"{"Version":"2012-10-17","Statement":[]}"#.to_owned()),

@@ -148,6 +148,8 @@ impl Contents {
                     .iter()
                     .map(|service| service.as_str().into())
                     .collect(),
+                // The directory knows what the user is called now.
+                federated_by: None,
             },
             limits: limits.map(|(inline, managed)| SessionLimits {
                 inline: inline.clone(),

@@ -9,6 +9,8 @@ use crate::query::{Form, requested};
 /// An operation of IAM, as the parameter `Action` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
+    /// `AddClientIDToOpenIDConnectProvider`.
+    AddClientIDToOpenIDConnectProvider,
     /// `AddUserToGroup`.
     AddUserToGroup,
     /// `AttachGroupPolicy`.
@@ -147,6 +149,8 @@ pub enum Operation {
     PutUserPermissionsBoundary,
     /// `PutUserPolicy`.
     PutUserPolicy,
+    /// `RemoveClientIDFromOpenIDConnectProvider`.
+    RemoveClientIDFromOpenIDConnectProvider,
     /// `RemoveUserFromGroup`.
     RemoveUserFromGroup,
     /// `SetDefaultPolicyVersion`.
@@ -190,6 +194,7 @@ pub enum Operation {
 impl Operation {
     /// Every operation, in alphabetical order.
     pub const ALL: &'static [Self] = &[
+        Self::AddClientIDToOpenIDConnectProvider,
         Self::AddUserToGroup,
         Self::AttachGroupPolicy,
         Self::AttachRolePolicy,
@@ -259,6 +264,7 @@ impl Operation {
         Self::PutRolePolicy,
         Self::PutUserPermissionsBoundary,
         Self::PutUserPolicy,
+        Self::RemoveClientIDFromOpenIDConnectProvider,
         Self::RemoveUserFromGroup,
         Self::SetDefaultPolicyVersion,
         Self::SimulateCustomPolicy,
@@ -283,6 +289,7 @@ impl Operation {
     /// The operation's name.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AddClientIDToOpenIDConnectProvider => "AddClientIDToOpenIDConnectProvider",
             Self::AddUserToGroup => "AddUserToGroup",
             Self::AttachGroupPolicy => "AttachGroupPolicy",
             Self::AttachRolePolicy => "AttachRolePolicy",
@@ -352,6 +359,9 @@ impl Operation {
             Self::PutRolePolicy => "PutRolePolicy",
             Self::PutUserPermissionsBoundary => "PutUserPermissionsBoundary",
             Self::PutUserPolicy => "PutUserPolicy",
+            Self::RemoveClientIDFromOpenIDConnectProvider => {
+                "RemoveClientIDFromOpenIDConnectProvider"
+            }
             Self::RemoveUserFromGroup => "RemoveUserFromGroup",
             Self::SetDefaultPolicyVersion => "SetDefaultPolicyVersion",
             Self::SimulateCustomPolicy => "SimulateCustomPolicy",
@@ -377,6 +387,7 @@ impl Operation {
     /// The operation of that name, case-sensitively.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
+            "AddClientIDToOpenIDConnectProvider" => Some(Self::AddClientIDToOpenIDConnectProvider),
             "AddUserToGroup" => Some(Self::AddUserToGroup),
             "AttachGroupPolicy" => Some(Self::AttachGroupPolicy),
             "AttachRolePolicy" => Some(Self::AttachRolePolicy),
@@ -446,6 +457,9 @@ impl Operation {
             "PutRolePolicy" => Some(Self::PutRolePolicy),
             "PutUserPermissionsBoundary" => Some(Self::PutUserPermissionsBoundary),
             "PutUserPolicy" => Some(Self::PutUserPolicy),
+            "RemoveClientIDFromOpenIDConnectProvider" => {
+                Some(Self::RemoveClientIDFromOpenIDConnectProvider)
+            }
             "RemoveUserFromGroup" => Some(Self::RemoveUserFromGroup),
             "SetDefaultPolicyVersion" => Some(Self::SetDefaultPolicyVersion),
             "SimulateCustomPolicy" => Some(Self::SimulateCustomPolicy),
@@ -493,6 +507,9 @@ impl std::fmt::Display for Operation {
 macro_rules! for_each_iam_operation {
     ($operation:expr, $built:ident, $unbuilt:ident) => {
         match $operation {
+            $crate::iam::Operation::AddClientIDToOpenIDConnectProvider => {
+                $built!(AddClientIDToOpenIDConnectProvider)
+            }
             $crate::iam::Operation::AddUserToGroup => $built!(AddUserToGroup),
             $crate::iam::Operation::AttachGroupPolicy => $built!(AttachGroupPolicy),
             $crate::iam::Operation::AttachRolePolicy => $built!(AttachRolePolicy),
@@ -586,6 +603,9 @@ macro_rules! for_each_iam_operation {
                 $built!(PutUserPermissionsBoundary)
             }
             $crate::iam::Operation::PutUserPolicy => $built!(PutUserPolicy),
+            $crate::iam::Operation::RemoveClientIDFromOpenIDConnectProvider => {
+                $built!(RemoveClientIDFromOpenIDConnectProvider)
+            }
             $crate::iam::Operation::RemoveUserFromGroup => $built!(RemoveUserFromGroup),
             $crate::iam::Operation::SetDefaultPolicyVersion => $built!(SetDefaultPolicyVersion),
             $crate::iam::Operation::SimulateCustomPolicy => $built!(SimulateCustomPolicy),
