@@ -343,6 +343,18 @@ fn what_cannot_be_compared_never_allows_and_always_lets_a_negated_deny_apply() {
         assert!(!holds("Allow", &condition(negated), &context), "{negated}");
         assert!(holds("Deny", &condition(negated), &context), "{negated}");
     }
+    // `Bool` has no negated form.
+    for value in [json!(true), json!(false), json!([true, false])] {
+        for no_flag in ["", "yes", "1", " true", "truefalse"] {
+            assert_holds("Bool", "aws:x", &value, &text(no_flag), false);
+        }
+    }
+    for (flag, other) in [("true", "false"), ("TRUE", "False")] {
+        for (asked, expected) in [(flag, true), (other, false)] {
+            assert_holds("Bool", "aws:x", &json!(true), &text(asked), expected);
+            assert_holds("Bool", "aws:x", &json!(false), &text(asked), !expected);
+        }
+    }
     // A text that is no ARN is known not to be the one that is meant.
     assert_holds(
         "ArnNotLike",

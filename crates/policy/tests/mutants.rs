@@ -215,6 +215,34 @@ fn the_json_of_an_explanation_has_the_condition_and_a_short_sid() {
     }
 }
 
+#[test]
+fn a_resource_of_which_nobody_can_say_never_allows() {
+    let applies = |effect: &str, element: &str, values: Value| {
+        let document = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": effect, "Action": "*", element: values,
+        }});
+        let policy = Policy::compile(PolicyKind::Identity, &document.to_string()).unwrap();
+        policy.evaluate(&request(&root(), &NoContext)) != Verdict::NotMatched
+    };
+    // The request has no user name.
+    let unclear = "arn:aws:kms:*:*:key/${aws:username}*";
+    let (fits, other) = ("arn:aws:kms:*", "arn:aws:s3:::x");
+    for (element, values, allows, denies) in [
+        ("Resource", json!(unclear), false, false),
+        ("Resource", json!([other, unclear]), false, false),
+        ("Resource", json!([unclear, fits]), true, true),
+        ("NotResource", json!(unclear), false, true),
+        ("NotResource", json!([other, unclear]), false, true),
+        ("NotResource", json!([unclear, fits]), false, false),
+        ("NotResource", json!(other), true, true),
+    ] {
+        let found = applies("Allow", element, values.clone());
+        assert_eq!(found, allows, "Allow {element} {values}");
+        let found = applies("Deny", element, values.clone());
+        assert_eq!(found, denies, "Deny {element} {values}");
+    }
+}
+
 /// Has many tag keys, none of them a user's name, and counts how often it is asked.
 struct Asked(Cell<u32>);
 

@@ -91,6 +91,14 @@ fn values_are_letters() {
             "abcd",
             true,
         ),
+        // What is left is as long as what is looked for.
+        (
+            vec![Token::Star, v(0), v(1), Token::Star],
+            vec!["b", "c"],
+            "bc",
+            true,
+        ),
+        (vec![Token::Star, v(0), Token::Star], vec!["bc"], "bc", true),
         (
             vec![Token::Star, v(0), v(1), Token::Star],
             vec!["c", "b"],
