@@ -12,7 +12,7 @@ pub(crate) enum Command {
     /// Walk the whole log and check every link of its hash chain.
     Verify {
         /// The data directory.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR", env = "KEYSTEAD_DATA_DIR")]
         data_dir: PathBuf,
     },
 }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod files;
+mod listen;
 mod organization;
 mod service;
 mod template;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 use certificates::TrustAnchor;
 use files::ListenEndpoint;
+pub(crate) use listen::parse_address;
 use organization::Organization;
 use service::Service;
 pub(crate) use template::template;
@@ -197,6 +199,7 @@ pub(crate) const ATTESTATION_MAX_AGE_SECONDS: u32 = 5 * 60;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
     /// Address and port.
+    #[serde(deserialize_with = "listen::address")]
     pub(crate) address: SocketAddr,
     /// Allows plain HTTP beyond loopback, as behind a proxy that ends TLS on another machine.
     pub(crate) plain_http_beyond_loopback: bool,
@@ -289,12 +292,36 @@ impl File {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read the configuration {shown}: {error}"))?;
-        let file: Self = toml::from_str(&text)
-            .map_err(|error| format!("the configuration {shown} is not valid:\n{error}"))?;
-        if file.regions.is_empty() {
-            return Err(format!("the configuration {shown} names no Region"));
-        }
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let hint = hint(error.message());
+            format!("the configuration {shown} is not valid:\n{error}{hint}")
+        })?;
+        let checked = file.check();
+        checked.map_err(|problem| format!("the configuration {shown} is not valid: {problem}"))?;
         Ok(file)
+    }
+
+    /// What can be told without looking at anything else.
+    fn check(&self) -> Result<(), String> {
+        if self.regions.is_empty() {
+            return Err("regions is empty; name one at least".to_owned());
+        }
+        for (at, region) in self.regions.iter().enumerate() {
+            if self
+                .regions
+                .iter()
+                .skip(at + 1)
+                .any(|other| other == region)
+            {
+                return Err(format!("regions names {region} twice"));
+            }
+        }
+        if let Some(workers) = self.workers.filter(|workers| !(1..=64).contains(workers)) {
+            return Err(format!("workers = {workers} is not between 1 and 64"));
+        }
+        crate::logging::check_level(&self.log.level)
+            .map_err(|problem| format!("log.level = {problem}"))?;
+        self.listen.check()
     }
 
     /// The home Region.
@@ -395,6 +422,17 @@ impl Attestation {
             max_age_millis: i64::from(self.max_age_seconds) * 1000,
         })
     }
+}
+
+/// A word more where a key of no table was taken for one of the table above it.
+fn hint(message: &str) -> String {
+    let lost = ["data_dir", "regions", "workers", "sm2_regions"];
+    let is_lost = |key: &&str| message.contains(&format!("unknown field `{key}`"));
+    lost.into_iter()
+        .find(is_lost)
+        .map_or_else(String::new, |key| {
+            format!("\n{key} is of no table: it must stand before the first line in [brackets]")
+        })
 }
 
 fn parse_regions(names: &[String]) -> Result<Vec<Region>, String> {

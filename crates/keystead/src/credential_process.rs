@@ -20,7 +20,7 @@ const ANSWER_MAX_BYTES: usize = 256 * 1024;
     https://kms.example.com --certificate host.pem --key host.key --role-arn ARN"
 )]
 pub(crate) struct Options {
-    /// The server.
+    /// The server, such as https://kms.example.com.
     #[arg(long, value_name = "URL")]
     endpoint: String,
     /// The certificate to show, with its intermediates, as PEM.

@@ -10,7 +10,7 @@ use keystead_types::Region;
 
 use crate::config::{
     Attestation, DEFAULT_LISTEN, DEFAULT_PREPARED_KEYS, Oidc, OidcKeys, organizations_of,
-    parse_region,
+    parse_address, parse_region,
 };
 use crate::deployment::{Deployment, Known, Opening, Served, SiteSettings};
 use crate::layout::{DataDir, Purpose};
@@ -28,18 +28,18 @@ use crate::running::{self, Plan};
 )]
 pub(crate) struct Options {
     /// Where to listen; loopback only.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN, value_parser = parse_address)]
     listen: SocketAddr,
     /// Where to keep keys; without it they are gone when the server stops.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Front-end threads.
-    #[arg(long, default_value_t = running::default_workers(), value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Threads that take requests.
+    #[arg(long, value_name = "N", default_value_t = running::default_workers(), value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
     /// A root in PEM whose attestation documents are trusted, beside AWS's; may be repeated.
     #[arg(long, value_name = "FILE")]
     attestation_root: Vec<PathBuf>,
-    /// A Region that offers keys of spec SM2; may be repeated.
+    /// A Region that offers keys of spec SM2, such as cn-north-1; may be repeated.
     #[arg(long, value_name = "REGION", value_parser = parse_region)]
     sm2_region: Vec<Region>,
     /// A file with the table `[organization]`: accounts in units, and their guardrails.
@@ -56,7 +56,9 @@ const HOME: &str = "us-east-1";
 
 fn oidc_keys(text: &str) -> Result<OidcKeys, String> {
     // An issuer may have `=` in its path no more than a file may begin with it.
-    let (issuer, file) = text.rsplit_once('=').ok_or("not of the form ISSUER=FILE")?;
+    let (issuer, file) = text
+        .rsplit_once('=')
+        .ok_or("not of the form ISSUER=FILE, such as https://issuer.example=keys.json")?;
     Ok(OidcKeys {
         issuer: issuer.to_owned(),
         file: PathBuf::from(file),

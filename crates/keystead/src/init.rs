@@ -22,14 +22,15 @@ pub(crate) struct Options {
     /// The directory to make.
     #[arg(long, value_name = "DIR", env = "KEYSTEAD_DATA_DIR")]
     data_dir: PathBuf,
-    /// A Region to serve; repeat it for more. The first is the home Region.
+    /// A Region to serve, such as eu-central-1; repeat it for more. The first is the home Region,
+    /// which keeps the access keys of root users.
     #[arg(long = "region", value_name = "REGION", required = true, value_parser = parse_region)]
     regions: Vec<Region>,
     /// Where to make the root key file; `root.key` in the data directory when absent. Kept on
     /// another device, it is not in a copy of the data directory.
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
-    /// The account number, 12 digits.
+    /// The number of the first account, 12 digits.
     #[arg(long, value_name = "DIGITS", default_value = "000000000001", value_parser = parse_account)]
     account: AccountId,
 }

@@ -41,7 +41,7 @@ impl DataDir {
             })?;
         } else if !path.is_dir() {
             return Err(format!(
-                "there is no data directory {shown}. Make it with: keystead init --data-dir {shown}"
+                "there is no data directory {shown}. Make it with: keystead init --data-dir {shown} --region REGION"
             ));
         }
         check_rights(path)?;

@@ -54,10 +54,10 @@ enum Command {
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Make accounts.
+    /// Add accounts, and access keys of their root users.
     #[command(subcommand)]
     Account(account::Command),
-    /// Tell why a request was allowed or denied.
+    /// Tell from the audit log why a request was allowed or denied.
     Explain(explain::Options),
     /// Ask a running server what a principal may do.
     Simulate(simulate::Options),

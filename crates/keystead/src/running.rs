@@ -97,6 +97,7 @@ where
         certificate_sessions,
     };
     let (stop, stopping) = watch::channel(false);
+    let over = stop.clone();
     let own_port = ports.pop().ok_or("no connection to the HSM process")?;
     let (ready, is_ready) = mpsc::sync_channel(1);
     let certificates = server.reload_handle();
@@ -150,6 +151,8 @@ where
             .run(service, hooks, stopping)
             .map_err(|error| error.to_string())
     });
+    // What could not be served needs no clockwork either: it would wait for a signal.
+    over.send_replace(true);
     let ended = clockwork
         .join()
         .map_err(|_| "the clockwork thread panicked".to_owned());

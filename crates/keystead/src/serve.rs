@@ -7,7 +7,7 @@ use keystead_identity::load_root_credentials;
 use keystead_server::{Listener, ServerConfig, TlsFiles};
 use keystead_wall::WallClient;
 
-use crate::config::{Durability, File};
+use crate::config::{Durability, File, parse_address};
 use crate::deployment::{Deployment, Known, Opening, Served};
 use crate::layout::{DataDir, Purpose};
 use crate::running::{self, Plan};
@@ -15,18 +15,23 @@ use crate::{logging, oidc};
 
 /// Options of `keystead serve`. Flags win over the environment, which wins over the file.
 #[derive(clap::Args)]
+#[command(
+    after_help = "`keystead init` writes a configuration file; docs/configuration.md has every setting. \
+    An option here wins over the environment, and that over the file. KEYSTEAD_LOG sets the level of \
+    the log: error, warn, info, debug."
+)]
 pub(crate) struct Options {
-    /// The configuration file.
+    /// The configuration file, such as the keystead.toml that `init` wrote.
     #[arg(long, value_name = "FILE", env = "KEYSTEAD_CONFIG")]
     config: PathBuf,
     /// Where to listen, instead of the file's address.
-    #[arg(long, value_name = "ADDRESS:PORT", env = "KEYSTEAD_LISTEN")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "KEYSTEAD_LISTEN", value_parser = parse_address)]
     listen: Option<SocketAddr>,
     /// The data directory, instead of the file's.
     #[arg(long, value_name = "DIR", env = "KEYSTEAD_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// Front-end threads, instead of the file's number.
-    #[arg(long, env = "KEYSTEAD_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Threads that take requests, instead of the file's number.
+    #[arg(long, value_name = "N", env = "KEYSTEAD_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Option<u16>,
 }
 

@@ -21,7 +21,7 @@ const IAM_REGION: &str = "us-east-1";
     permission for iam:SimulatePrincipalPolicy."
 )]
 pub(crate) struct Options {
-    /// The server.
+    /// The server, such as https://kms.example.com.
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_IAM")]
     endpoint: String,
     /// The user, group or role.
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// What it would do, such as kms:Decrypt; may be repeated.
     #[arg(long = "action", value_name = "ACTION", required = true, num_args = 1..)]
     actions: Vec<String>,
-    /// To what; everything when absent; may be repeated.
+    /// To what; `*` when absent, which only statements for every resource allow; may be repeated.
     #[arg(long = "resource", value_name = "ARN", num_args = 1..)]
     resources: Vec<String>,
     /// Values of condition keys, such as kms:ViaService=s3.eu-central-1.amazonaws.com; several

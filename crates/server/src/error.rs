@@ -11,7 +11,7 @@ pub enum ServerError {
     #[error("no address to listen on")]
     NoAddress,
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,

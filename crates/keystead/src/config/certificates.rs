@@ -100,7 +100,9 @@ impl Role {
         let (name, arn) = (&self.trust_anchor, &self.role_arn);
         let mut same = anchors.iter().filter(|anchor| *anchor.name == **name);
         let anchor = same.next().ok_or_else(|| {
-            format!("certificate_role of {arn} names the trust anchor {name}, which is not there")
+            format!(
+                "certificate_role of {arn} names the trust anchor {name}, but no [[trust_anchor]] has this name"
+            )
         })?;
         let account = arn.strip_prefix("arn:").and_then(|rest| {
             let (_, rest) = rest.split_once(":iam::")?;
@@ -176,7 +178,10 @@ mod tests {
         );
         assert_eq!(sessions.roles[0].max_seconds, 3600);
         for (wrong, part) in [
-            (role.replace("\"hosts\"", "\"other\""), "not there"),
+            (
+                role.replace("\"hosts\"", "\"other\""),
+                "no [[trust_anchor]] has this name",
+            ),
             (role.replace(":role/web", ":user/web"), "does not look like"),
             (
                 role.replace("111122223333", "444455556666"),

@@ -28,6 +28,7 @@ pub(super) fn policy(kind: PolicyKind, path: &Path, name: &str) -> Result<NamedP
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListenEndpoint {
     /// Address and port.
+    #[serde(deserialize_with = "super::listen::address")]
     address: SocketAddr,
     /// `vpce-…`
     id: String,
