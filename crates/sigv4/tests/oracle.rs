@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as Identity;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use keystead_sigv4::{Settings, Verifier};
@@ -34,6 +35,8 @@ struct Case {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     hashed: bool,
+    /// Signed as S3's clients do it.
+    s3: bool,
 }
 
 prop_compose! {
@@ -58,7 +61,19 @@ prop_compose! {
             id, secret, token, region, seconds, method,
             path: path.replace('%', "%25"),
             query: query.collect(), headers: headers.into_iter().collect(), body, hashed,
+            s3: false,
         }
+    }
+}
+
+prop_compose! {
+    /// Requests for objects of any keys.
+    fn objects()(
+        case in cases(),
+        segments in proptest::collection::vec("[ -.0-~éñ日\u{1f511}]{0,6}|[.]{1,2}", 0..5),
+    ) -> Case {
+        let segments: Vec<_> = segments.iter().map(|segment| escape(segment)).collect();
+        Case { path: format!("/{}", segments.join("/")), s3: true, ..case }
     }
 }
 
@@ -80,6 +95,10 @@ impl Case {
         let mut settings = SigningSettings::default();
         if self.hashed {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
+        if self.s3 {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         }
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -166,6 +185,17 @@ proptest! {
         let line = at.index(other.headers.len());
         other.headers[line].1.push(b'x');
         prop_assert!(other.verify_with(&verifier, case.now(), &keys).is_err());
+    }
+
+    #[test]
+    fn what_it_signs_for_objects_verifies_and_for_no_other_path(case in objects(), more in "[a-z/]") {
+        let settings = Settings::new(&["kms"], |_, _| true).unwrap();
+        let verifier = Verifier::new(settings.with_paths_of_s3());
+        let (mut draft, keys) = (case.signed(), case.keys());
+        let verified = draft.verify_with(&verifier, case.now(), &keys);
+        prop_assert!(verified.is_ok(), "{:?}", verified.err());
+        draft.path += &more;
+        prop_assert!(draft.verify_with(&verifier, case.now(), &keys).is_err());
     }
 
     /// No bytes anywhere make the verifier panic, or verify.
