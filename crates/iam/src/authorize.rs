@@ -6,14 +6,15 @@
 
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Pairs, Standing};
-use keystead_policy::{Basis, Case, Decision, Denial, Explanation, decide, explain};
+use keystead_policy::{Case, Decision, Denial, Explanation, add_conditions, explain};
 use keystead_types::{Fault, FaultKind};
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::asks::{Ask, Asks};
 use crate::context::IamContext;
 use crate::limits::{AUDITED_EXPLANATION_BYTES, SEALED_EXPLANATION_BYTES};
 use crate::service::{Request, Service};
+use crate::sts::limits::SEALED_MESSAGE_MAX_BYTES;
 
 /// Allows everything that is asked for, or refuses with AWS's text.
 pub(crate) fn allow(
@@ -102,21 +103,24 @@ impl Asker<'_> {
                 .and_then(|endpoint| endpoint.policy.as_ref()),
             ..Case::default()
         };
-        match decide(&case, &question) {
-            Decision::Allowed(basis) => {
-                note_basis(entry, &basis);
-                Ok(())
-            }
+        // What is allowed is told as whole as what is denied: it may be a change of the policies
+        // that say why.
+        let why = explain(&case, &question);
+        let recorded = Value::from(told(&why, &question, AUDITED_EXPLANATION_BYTES));
+        entry.authorization(recorded.to_string().into_bytes());
+        match &why.decision {
+            Decision::Allowed(_) => Ok(()),
             Decision::Denied(denial) => {
                 let who = caller.principal.arn(partition).to_string();
                 let what = ask.shown.as_deref().unwrap_or(&ask.resource);
-                let fault = Fault::new(
-                    FaultKind::AccessDenied,
-                    refusal(&who, action, what, &denial),
-                );
-                let why = explain(&case, &question);
-                entry.authorization(told(&why, &question, AUDITED_EXPLANATION_BYTES));
-                let sealed = told(&why, &question, SEALED_EXPLANATION_BYTES);
+                let fault =
+                    Fault::new(FaultKind::AccessDenied, refusal(&who, action, what, denial));
+                let mut sealed = told(&why, &question, SEALED_EXPLANATION_BYTES);
+                let tags = ask.resource_tags.iter();
+                let tags = tags.map(|(key, _)| format!("aws:ResourceTag/{key}"));
+                let tags = tags.chain(context.global.principal_tag_keys());
+                add_conditions(&mut sealed, &context, tags, SEALED_MESSAGE_MAX_BYTES);
+                let sealed = Value::from(sealed).to_string().into_bytes();
                 let directory = self.service.directory();
                 Err(match directory.seal_message(caller.account, &sealed) {
                     Some(message) => fault.with_authorization_message(message),
@@ -132,29 +136,21 @@ fn pairs(tags: &Vec<(Box<str>, Box<str>)>) -> Option<&dyn Pairs> {
     (!tags.is_empty()).then_some(tags)
 }
 
-/// Why, for the audit record of an allowed request: few bytes.
-fn note_basis(entry: &mut Entry, basis: &Basis) {
-    let Basis::Statement(place) = basis else {
-        return;
-    };
-    let why = json!({"allowedBy": {
-        "policyType": place.kind.as_str(),
-        "policy": place.policy.as_deref(),
-        "statement": place.statement,
-    }});
-    entry.authorization(why.to_string().into_bytes());
-}
-
 /// An explanation as JSON: the question, the decision, the policies.
-fn told(why: &Explanation, question: &keystead_policy::Request<'_>, max_bytes: usize) -> Vec<u8> {
-    let mut object = why.to_json(max_bytes);
-    if let Some(members) = object.as_object_mut() {
-        let principal = question.principal.arn(question.partition).to_string();
-        members.insert("principal".to_owned(), principal.into());
-        members.insert("action".to_owned(), question.action.into());
-        members.insert("resource".to_owned(), question.resource.into());
-    }
-    object.to_string().into_bytes()
+fn told(
+    why: &Explanation,
+    question: &keystead_policy::Request<'_>,
+    max_bytes: usize,
+) -> Map<String, Value> {
+    let mut members = match why.to_json(max_bytes) {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let principal = question.principal.arn(question.partition).to_string();
+    members.insert("principal".to_owned(), principal.into());
+    members.insert("action".to_owned(), question.action.into());
+    members.insert("resource".to_owned(), question.resource.into());
+    members
 }
 
 /// AWS's words for a denial.

@@ -105,12 +105,12 @@ impl DataDir {
 
     /// The directory of the store of accounts and identities, which belong to no Region.
     pub(crate) fn identities(&self) -> PathBuf {
-        self.path.join("identities")
+        store_in(&self.path, &Region::global())
     }
 
     /// The directory of a Region's store.
     pub(crate) fn store(&self, region: &Region) -> PathBuf {
-        self.path.join("regions").join(region.as_str())
+        store_in(&self.path, region)
     }
 
     /// The Regions that have a store.
@@ -126,6 +126,15 @@ impl DataDir {
             regions.extend(name.to_str().and_then(|name| Region::parse(name).ok()));
         }
         Ok(regions)
+    }
+}
+
+/// The directory of the store of a Region, or, for [`Region::global`], of accounts and identities,
+/// in a data directory that somebody else may have open.
+pub(crate) fn store_in(data_dir: &Path, region: &Region) -> PathBuf {
+    match *region == Region::global() {
+        true => data_dir.join("identities"),
+        false => data_dir.join("regions").join(region.as_str()),
     }
 }
 

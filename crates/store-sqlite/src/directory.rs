@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::OpenError;
 
 /// The database's file name.
-const DATABASE: &str = "keystead.db";
+pub(crate) const DATABASE: &str = "keystead.db";
 /// The lock's file name.
 const LOCK: &str = "keystead.lock";
 /// What every SQLite database starts with. Source: sqlite.org/fileformat.html, 1.2.

@@ -15,8 +15,10 @@ mod directory;
 mod failed;
 mod limits;
 mod open;
+mod read_only;
 mod reader;
 mod writer;
 
 pub use backend::SqliteBackend;
 pub use open::OpenError;
+pub use read_only::ReadOnly;

@@ -213,7 +213,7 @@ fn configure(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
-fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |cause| OpenError::from_sqlite(path, cause);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let owner = number("application_id").map_err(failed)?;

@@ -82,7 +82,7 @@ fn snapshot(connection: &mut Connection) -> rusqlite::Result<(Transaction<'_>, R
     Ok((transaction, Revision(revision.cast_unsigned())))
 }
 
-fn get(
+pub(crate) fn get(
     connection: &mut Connection,
     keys: Vec<Vec<u8>>,
 ) -> rusqlite::Result<(Revision, Vec<Option<Entry>>)> {
@@ -96,7 +96,7 @@ fn get(
     Ok((revision, entries))
 }
 
-fn scan(
+pub(crate) fn scan(
     connection: &mut Connection,
     range: &Range,
     limit: usize,

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keystead_store::{Backend, Batch, Range, StoreError, Write};
-use keystead_store_sqlite::{OpenError, SqliteBackend};
+use keystead_store_sqlite::{OpenError, ReadOnly, SqliteBackend};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -39,6 +39,48 @@ fn with_file(bytes: &[u8]) -> tempfile::TempDir {
 
 fn open_error(directory: &Path) -> OpenError {
     SqliteBackend::open(directory).unwrap_err()
+}
+
+#[tokio::test]
+async fn a_store_can_be_read_beside_its_server_and_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = ReadOnly::open(directory.path()).unwrap_err();
+    assert!(matches!(missing, OpenError::NoPermission { .. }), "{missing}");
+    let backend = SqliteBackend::open(directory.path()).unwrap();
+    let commit = async |value: &[u8]| {
+        let writes = vec![put(b"k".to_vec(), value)];
+        let conditions = vec![];
+        backend.commit(Batch { conditions, writes }).await.unwrap()
+    };
+    let first = commit(b"1").await;
+    let beside = ReadOnly::open(directory.path()).unwrap();
+    let read = async |store: &ReadOnly| {
+        let (revision, entries) = store.get(vec![b"k".to_vec()]).await.unwrap();
+        (revision, entries[0].as_ref().unwrap().value.clone())
+    };
+    assert_eq!(read(&beside).await, (first, b"1".to_vec()));
+    let second = commit(b"2").await;
+    assert_eq!(read(&beside).await, (second, b"2".to_vec()));
+    let all = Range {
+        start: b"a".to_vec(),
+        end: b"z".to_vec(),
+    };
+    assert_eq!(beside.scan(all, 10, false).await.unwrap().entries.len(), 1);
+    let writes = vec![put(b"k".to_vec(), b"3")];
+    let conditions = vec![];
+    let refused = beside.commit(Batch { conditions, writes }).await;
+    assert!(matches!(refused, Err(StoreError::Failed(_))));
+    drop(beside);
+    drop(backend);
+    let after = ReadOnly::open(directory.path()).unwrap();
+    assert_eq!(read(&after).await, (second, b"2".to_vec()));
+    // It is no server: one may come meanwhile.
+    let again = SqliteBackend::open(directory.path()).unwrap();
+    assert_eq!(read(&after).await, (second, b"2".to_vec()));
+    drop(after);
+    drop(again);
+    let foreign = with_file(b"another program's file");
+    assert!(ReadOnly::open(foreign.path()).is_err());
 }
 
 #[tokio::test]

@@ -2,11 +2,14 @@
 
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
-use keystead_policy::{Basis, Case, Decision, Denial, Place, Policy, decide, explain};
+use keystead_policy::{Case, Decision, Denial, Place, Policy, add_conditions, explain};
 use keystead_types::{AccountId, Fault, FaultKind, Principal, Timestamp};
+use serde_json::{Map, Value};
 
 use super::context::{Bare, Brought, StsContext};
-use super::limits::{AUDITED_EXPLANATION_MAX_BYTES, EXPLANATION_MAX_BYTES};
+use super::limits::{
+    AUDITED_EXPLANATION_MAX_BYTES, EXPLANATION_MAX_BYTES, SEALED_MESSAGE_MAX_BYTES,
+};
 use crate::service::{Request, Service};
 
 /// One action on one resource.
@@ -131,31 +134,35 @@ impl<'a> Asker<'a> {
             endpoint: endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
             ..Case::default()
         };
-        match decide(&case, &question) {
-            Decision::Allowed(basis) => {
-                if let Basis::Statement(place) = basis {
-                    entry.authorization(by_statement(ask.action, &place));
-                }
-                Ok(())
-            }
+        // What is allowed is told as whole as what is denied.
+        let explanation = explain(&case, &question);
+        let told = |max| {
+            let mut told = match explanation.to_json(max) {
+                Value::Object(told) => told,
+                _ => Map::new(),
+            };
+            told.insert("action".into(), ask.action.into());
+            told.insert("resource".into(), ask.resource.into());
+            told.insert("principal".into(), self.who().into());
+            told
+        };
+        let bytes = |told| Value::from(told).to_string().into_bytes();
+        entry.authorization(bytes(told(AUDITED_EXPLANATION_MAX_BYTES)));
+        match &explanation.decision {
+            Decision::Allowed(_) => Ok(()),
             Decision::Denied(denial) => {
-                let explanation = explain(&case, &question);
-                let told = |max| {
-                    let mut json = explanation.to_json(max);
-                    if let Some(object) = json.as_object_mut() {
-                        object.insert("action".into(), ask.action.into());
-                        object.insert("resource".into(), ask.resource.into());
-                        object.insert("principal".into(), self.who().into());
-                    }
-                    json.to_string().into_bytes()
-                };
-                entry.authorization(told(AUDITED_EXPLANATION_MAX_BYTES));
-                let fault = self.refused(ask, &denial);
+                let fault = self.refused(ask, denial);
                 // A stranger learns nothing of another account's policies.
                 if ask.account != caller.account {
                     return Err(fault);
                 }
-                let sealed = directory.seal_message(caller.account, &told(EXPLANATION_MAX_BYTES));
+                let mut sealed = told(EXPLANATION_MAX_BYTES);
+                let tags = ask.resource_tags.iter();
+                let tags = tags.map(|(key, _)| format!("aws:ResourceTag/{key}"));
+                let global = context.global.iter();
+                let tags = tags.chain(global.flat_map(GlobalContext::principal_tag_keys));
+                add_conditions(&mut sealed, &context, tags, SEALED_MESSAGE_MAX_BYTES);
+                let sealed = directory.seal_message(caller.account, &bytes(sealed));
                 Err(match sealed {
                     Some(message) => fault.with_authorization_message(message),
                     None => fault,

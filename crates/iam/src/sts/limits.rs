@@ -20,6 +20,9 @@ pub(crate) const SESSION_POLICY_ARNS_MAX: usize = 10;
 pub(crate) const SESSION_TAGS_MAX: usize = 50;
 /// Longest explanation in a denial, bytes of JSON. Source: ours; sealed it must fit a header.
 pub(crate) const EXPLANATION_MAX_BYTES: usize = 2_048;
+/// The same with the condition keys that the request has, which get the room that is left. Source:
+/// ours; sealed and in base64 it stays below the 4 KiB of the header.
+pub(crate) const SEALED_MESSAGE_MAX_BYTES: usize = 2_880;
 /// Longest explanation in an audit record, bytes of JSON. Source: ours.
 pub(crate) const AUDITED_EXPLANATION_MAX_BYTES: usize = 8_192;
 

@@ -10,7 +10,7 @@ mod context;
 mod forward;
 mod jwt;
 mod keys;
-mod limits;
+pub(crate) mod limits;
 mod operation;
 mod questions;
 mod roles;

@@ -5,7 +5,7 @@ use keystead_api::sts::{
     get_access_key_info, get_caller_identity,
 };
 use keystead_types::{Caller, Fault, FaultKind, Principal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
 use super::context::Brought;
@@ -108,6 +108,18 @@ impl Operation for DecodeAuthorizationMessage {
 /// Adds AWS's members to an explanation: `allowed`, `explicitDeny`, `matchedStatements`,
 /// `failures`, `context`. Source: STS API reference, DecodeAuthorizationMessage.
 fn as_aws(mut message: Value) -> Value {
+    let conditions = message.as_object_mut();
+    let conditions = conditions.and_then(|members| members.remove("conditions"));
+    let conditions = match conditions {
+        Some(Value::Object(conditions)) => conditions,
+        _ => Map::new(),
+    };
+    let conditions = conditions.into_iter().map(|(key, values)| {
+        let values = values.as_array().into_iter().flatten();
+        let values = values.map(|value| json!({"value": value}));
+        json!({"key": key, "values": {"items": values.collect::<Vec<_>>()}})
+    });
+    let conditions: Vec<Value> = conditions.collect();
     let place = message.pointer("/decision/explicitDeny").cloned();
     let text = |name: &str| message.get(name).cloned().unwrap_or_default();
     let added = json!({
@@ -119,7 +131,7 @@ fn as_aws(mut message: Value) -> Value {
             "principal": {"arn": text("principal")},
             "action": text("action"),
             "resource": text("resource"),
-            "conditions": {"items": []},
+            "conditions": {"items": conditions},
         },
     });
     if let (Some(message), Value::Object(added)) = (message.as_object_mut(), added) {

@@ -330,7 +330,7 @@ async fn a_denial_explains_itself() {
     let root_like = world.user("v", ALLOW_ALL).await;
     world.ask(&root_like, "ListUsers").await.unwrap();
     assert!(
-        world.last_record().contains("allowedBy"),
+        world.last_record().contains(r#""outcome":"applies""#),
         "{}",
         world.last_record()
     );

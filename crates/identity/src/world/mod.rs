@@ -4,6 +4,7 @@ mod edit;
 mod held;
 mod read;
 mod stand;
+mod stored;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use keystead_types::{Caller, FaultKind, Principal, SessionContext, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::identities::{full_access, identity_policy, level, named_policy, standing};
-use crate::support::{OTHER, OWN, START, World, account, allow, base64, policy, user};
+use crate::support::{OTHER, OWN, START, World, account, allow, base64, policy, root, user};
 
 const SCP: &str = "arn:aws:organizations::999988887777:policy/o-1/service_control_policy/p-1";
 const RCP: &str = "arn:aws:organizations::999988887777:policy/o-1/resource_control_policy/p-2";
@@ -488,10 +488,46 @@ async fn a_denial_is_explained_in_its_record_and_to_its_caller() {
     let record = world.audit_of(answer.request_id);
     let decision = &record["additionalEventData"]["keystead"]["authorization"][0]["decision"];
     assert_eq!(decision["allowed"], true);
-    // The root user of its own account needs no word.
-    let answer = world.call("Encrypt", encrypt(&key)).await;
-    let record = world.audit_of(answer.request_id);
-    assert_eq!(record["additionalEventData"]["keystead"], Value::Null);
+}
+
+/// What became of every statement, of root users too: few bytes.
+#[tokio::test]
+async fn an_allowed_request_keeps_the_outcome_of_every_statement() {
+    let world = World::new();
+    let key = world.key().await;
+    let alice = user(OWN, "alice");
+    let red = json!({"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*",
+        "Condition": {"StringEquals": {"kms:EncryptionContext:Team": "red"}}});
+    let statements = [may(&["kms:Sign"]), red, may(&["kms:Encrypt"])];
+    world.people.allow(&alice.principal, &statements);
+    let noted = async |caller: Caller, name: &str, body: Value| {
+        let answer = world.call_as(caller, name, body).await;
+        assert_eq!(answer.text(), "ok");
+        let record = world.audit_of(answer.request_id);
+        record["additionalEventData"]["keystead"]["authorization"][0].clone()
+    };
+    let read = |noted: &Value| {
+        let outcomes = noted["outcomes"].as_str().unwrap();
+        let bare = |word: &str| {
+            let (kind, rest) = word.split_once('=').unwrap();
+            let (digest, statements) = rest.split_once(':').unwrap();
+            assert_eq!(digest.len(), 12);
+            format!("{kind}:{statements}")
+        };
+        outcomes.split(' ').map(bare).collect::<Vec<_>>()
+    };
+    let decision = noted(alice.clone(), "Encrypt", encrypt(&key)).await;
+    assert_eq!(read(&decision), ["K:t", "I:aCe"]);
+    assert_eq!(decision["decision"]["by"]["statement"], 2);
+    let decision = noted(root(OWN), "Encrypt", encrypt(&key)).await;
+    assert_eq!(read(&decision), ["K:m"]);
+    assert!(decision.to_string().len() < 80, "{decision}");
+    // What changes something keeps its explanation whole: it may change the policies.
+    let own = json!({"KeyId": key, "Description": "x"});
+    let decision = noted(root(OWN), "UpdateKeyDescription", own).await;
+    assert_eq!(decision["outcomes"], Value::Null);
+    let statement = &decision["policies"][0]["statements"][0];
+    assert_eq!(statement["outcome"], "applies");
 }
 
 /// Whether source and destination are one key is what was found, and tells a stranger nothing.
