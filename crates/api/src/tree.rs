@@ -35,7 +35,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Members<'_>, Fault> {
         return Err(refused("the body is longer than BODY_MAX_BYTES"));
     }
     let nodes = Cell::new(0);
-    let mut tokens = serde_json::Deserializer::from_slice(body);
+    // Checked once as a whole, not string by string.
+    let body = std::str::from_utf8(body).map_err(refused)?;
+    let mut tokens = serde_json::Deserializer::from_str(body);
     let seed = Seed {
         depth: 0,
         nodes: &nodes,

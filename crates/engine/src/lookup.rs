@@ -10,7 +10,7 @@ use keystead_store::Versioned;
 use keystead_store::records::AliasRecord;
 use keystead_types::{
     AccountId, AliasArn, AliasName, ArnError, Caller, Fault, FaultKind, Hex32, KeyArn, KeyId,
-    KeyReference, Region,
+    KeyReference, Region, Timestamp,
 };
 use keystead_wall::CiphertextHeader;
 
@@ -32,6 +32,8 @@ pub struct Stage<'s> {
     /// The same, for the many who need no more.
     pub(crate) caller: &'s Caller,
     pub(crate) entry: &'s mut Entry,
+    /// The moment for which the request is judged: one for all its checks.
+    pub(crate) now: Timestamp,
     pub(crate) freshness: Freshness,
     /// Whether the request only asks whether it would succeed.
     pub(crate) dry_run: bool,
@@ -301,7 +303,8 @@ async fn point(
     let target = stage.site.alias_target(account, &name, stage.freshness);
     let target = match target.await? {
         None if account == stage.caller.account => {
-            managed::at_first_use(stage, action, &name).await?
+            // Once per service and account, and large: in a box.
+            Box::pin(managed::at_first_use(stage, action, &name)).await?
         }
         found => found,
     };

@@ -79,7 +79,8 @@ pub async fn serve<O: Operation>(site: &Site, request: Request<'_>) -> Audited<V
         match commit(site, entry, answer, changes).await {
             Committed::Done(audited) => {
                 if let (Some((account, key_id)), true) = (followed, audited.is_success()) {
-                    follow_up(site, account, key_id).await;
+                    // Rare and large: in a box, so that not every request carries room for it.
+                    Box::pin(follow_up(site, account, key_id)).await;
                 }
                 return audited;
             }
@@ -142,7 +143,8 @@ async fn attempt<O: Operation>(
     freshness: Freshness,
 ) -> Result<(Vec<u8>, Vec<Change>, UsedKeys), Fault> {
     let operation = O::Shape::OPERATION.as_str();
-    let (facts, second) = (O::facts(input, Part::First), O::facts(input, Part::Second));
+    let facts = O::facts(input, Part::First);
+    let second = O::Target::HAS_SECOND.then(|| Box::new(O::facts(input, Part::Second)));
     let selection = O::target(input)?;
     let recipient = facts.recipient;
     let recipient = recipient.map(|recipient| attest(site, entry, recipient));
@@ -151,18 +153,19 @@ async fn attempt<O: Operation>(
         bearer,
         caller: &bearer.caller,
         entry,
+        now: site.now(),
         freshness,
         dry_run: O::Shape::dry_run(input),
         origin,
         facts: &facts,
-        second: &second,
+        second: second.as_deref().unwrap_or(&facts),
         same_key: None,
         recipient,
     };
     let held = <O::Target as Target>::acquire(&mut stage, &O::SPEC, selection).await?;
     target::admit_usage::<O::Target>(&held, operation)?;
     O::suits(input, &held)?;
-    target::admit_states::<O::Target>(&held, &O::SPEC, site.now())?;
+    target::admit_states::<O::Target>(&held, &O::SPEC, stage.now)?;
     let used = target::names::<O::Target>(&held);
     let mut ready = Ready::<O::Target>::admitted(stage, held, operation);
     ready.check_grant_tokens(facts.grant_tokens)?;

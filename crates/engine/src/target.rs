@@ -72,6 +72,8 @@ pub trait Target: sealed::Sealed + Send + Sync + 'static {
     type Actions: Copy + Send + Sync;
     /// What the operation gets to hold once authorized.
     type Held: Send + Sync;
+    /// Whether the request says different things of a first and a second resource.
+    const HAS_SECOND: bool = false;
 
     /// Looks the resources up and authorizes the caller for every action.
     fn acquire<'a>(
@@ -164,6 +166,7 @@ impl<U: Usage> Target for TwoKeys<U> {
     type Selection<'a> = (KeySelector<'a>, KeySelector<'a>);
     type Actions = [&'static str; 2];
     type Held = KeyPair;
+    const HAS_SECOND: bool = true;
 
     async fn acquire<'a>(
         stage: &'a mut Stage<'_>,

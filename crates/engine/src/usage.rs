@@ -112,7 +112,8 @@ pub(crate) async fn publish(
     }
     drop(noting);
     if uses.crowded() {
-        store_some(site).await;
+        // Rare and large: in a box, so that not every request carries room for it.
+        Box::pin(store_some(site)).await;
     }
     audited
 }

@@ -215,6 +215,7 @@ impl Ready<'_, OneKey<AnyUse>> {
             bearer: self.stage.bearer,
             caller: self.stage.caller,
             entry: &mut *self.stage.entry,
+            now: self.stage.now,
             freshness: Freshness::Stored,
             dry_run: false,
             origin: self.stage.origin,

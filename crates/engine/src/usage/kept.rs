@@ -14,7 +14,7 @@ const SHARDS: usize = 16;
 
 #[derive(Default)]
 struct Shard {
-    uses: HashMap<KeyName, Kept>,
+    uses: HashMap<KeyName, Kept, RandomState>,
     /// Keys whose use is not stored; each once.
     unstored: Vec<KeyName>,
 }
