@@ -25,10 +25,12 @@ use crate::receipts;
 /// few, and nobody else gets this far; under `keystead dev` any name is a service, so their number
 /// is bounded too.
 #[derive(Default)]
-pub(crate) struct Verifiers(Mutex<HashMap<Box<str>, Arc<Verifier<Arc<Bearer>>>>>);
+pub(crate) struct Verifiers(Mutex<ByService>);
+
+type ByService = HashMap<Box<str>, Arc<Verifier<Arc<Bearer>>>>;
 
 impl Verifiers {
-    fn of(&self, service: &str) -> Result<Arc<Verifier<Arc<Bearer>>>, Fault> {
+    fn of(&self, service: &str) -> Result<Shared, Fault> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = known.get(service) {
             return Ok(verifier.clone());
