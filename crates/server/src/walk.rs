@@ -12,7 +12,7 @@ use keystead_audit::{Audited, Rejection};
 use keystead_iam::Api;
 use keystead_identity::{Bearer, ServiceSource};
 use keystead_sigv4::{Rejection as Refused, Verified};
-use keystead_types::{Fault, FaultKind, Region, RequestId};
+use keystead_types::{Fault, FaultKind, Region, RequestId, Timestamp};
 
 use crate::Service;
 use crate::body::{BodyError, collect_within};
@@ -53,7 +53,10 @@ pub(crate) async fn walk(
     };
     let answer = match collect_within(connected.body_deadline, body).await {
         Some(Ok(body)) => match route {
-            Route::Sessions => sessions::begin(&service, &connected, id, &parts, &body).await,
+            Route::Sessions => {
+                let begun = sessions::begin(&service, &connected, id, &parts, &body);
+                Box::pin(begun).await
+            }
             _ => api(&service, &connected, id, &parts, &body).await,
         },
         Some(Err(error)) => no_body(error).spoken(claimed(&parts)),
@@ -83,14 +86,15 @@ async fn api(
         parts,
         body,
     };
-    let verified = match verify(service, parts, body) {
+    let now = service.parts().clock.now();
+    let verified = match verify(service, parts, body, now) {
         Ok(verified) => verified,
         Err(Refused::MissingCredentials) if is_for_everyone(parts, body) => {
             if !service.parts().verifier.accepts_host(host(parts)) {
                 return misdirected().spoken(Protocol::Sts);
             }
             let region = service.parts().home.clone();
-            return query(arrived, Api::Sts, None, region).await;
+            return Box::pin(query(arrived, Api::Sts, None, region)).await;
         }
         Err(refused) => {
             let answer = Answer::rejected(reason(&refused), refused.fault());
@@ -98,16 +102,13 @@ async fn api(
         }
     };
     let (bearer, region, name) = verified.into_parts();
-    let parts = service.parts();
-    let key = &bearer.caller.access_key_id;
-    parts
-        .iam
-        .directory()
-        .note_use(key, &name, &region, parts.clock.now());
+    let directory = service.parts().iam.directory();
+    directory.note_use(&bearer.caller.access_key_id, &name, &region, now);
     match &*name {
         KMS => kms(arrived, bearer, region).await,
-        IAM => query(arrived, Api::Iam, Some(bearer), region).await,
-        STS => query(arrived, Api::Sts, Some(bearer), region).await,
+        // In boxes, so that the calls of KMS do not carry room for these.
+        IAM => Box::pin(query(arrived, Api::Iam, Some(bearer), region)).await,
+        STS => Box::pin(query(arrived, Api::Sts, Some(bearer), region)).await,
         _ => unknown_operation(),
     }
 }
@@ -255,7 +256,12 @@ fn claimed(parts: &Parts) -> Protocol {
 
 /// Verifies the signature over the request as it arrived. Header lines of one name keep their
 /// order; HTTP/2's `:authority` stands in for a missing `host`.
-fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<Bearer>>, Refused> {
+fn verify(
+    service: &Service,
+    parts: &Parts,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Verified<Arc<Bearer>>, Refused> {
     let mut headers = Vec::with_capacity(parts.headers.len() + 1);
     for (name, value) in &parts.headers {
         headers.push((name.as_str(), value.as_bytes()));
@@ -270,7 +276,7 @@ fn verify(service: &Service, parts: &Parts, body: &[u8]) -> Result<Verified<Arc<
         headers: &headers,
         body: body.into(),
     };
-    let (own, now) = (service.parts(), service.parts().clock.now());
+    let own = service.parts();
     let verified = own.verifier.verify(&request, now, &*own.credentials)?;
     if let Some(guard) = &own.replay_guard {
         replay::check(guard, &verified, operation(parts), (parts, body), now)?;

@@ -76,7 +76,7 @@ impl Parties {
             own: identities.membership(own),
             theirs: theirs.then(|| identities.membership(resource_account)),
             source: source.map(|account| identities.membership(account)),
-            now: stage.site.now(),
+            now: stage.now,
         }
     }
 }
