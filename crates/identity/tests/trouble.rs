@@ -12,7 +12,9 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keystead_identity::{Bearer, Directory, DirectoryError, Pace};
+use keystead_identity::{
+    AccessKey, Bearer, Directory, DirectoryError, Pace, load_root_credentials, store_access_key,
+};
 use keystead_sigv4::Credentials;
 use keystead_store::memory::MemoryBackend;
 use keystead_store::records::{AccountRecord, IdentityRecord, ProviderRecord, UserRecord};
@@ -20,7 +22,7 @@ use keystead_store::{
     Backend, Batch, BoxFuture, Change, GetResult, IdentityKind, IdentityPlace, Range, Records,
     Revision, ScanPage, StoreError, Write, layout,
 };
-use keystead_types::{Caller, Principal};
+use keystead_types::{Caller, Plaintext, Principal};
 use support::*;
 
 /// Loses answers of commits, and cannot be read, when told.
@@ -273,6 +275,41 @@ async fn a_damaged_access_key_is_refused_alone() {
     alice.tags.clear();
     put(&directory, [IdentityRecord::User(alice)]).await;
     assert_eq!(signs(&directory), [false, false, false]);
+}
+
+/// A damaged access key of a root user is left out, and the server starts with the others.
+#[tokio::test]
+async fn damaged_keys_of_root_users_are_left_out() {
+    let rig = Rig::new();
+    let region = keystead_types::Region::global();
+    let now = keystead_types::Timestamp::from_millis(NOW);
+    for id in ["AKIAA", "AKIAB", "AKIAC"] {
+        let key = AccessKey {
+            id: id.into(),
+            secret: Plaintext::new(id.as_bytes().to_vec()),
+        };
+        let stored = store_access_key(&rig.records, &*rig.hsm, &region, account(), &key, now);
+        stored.await.unwrap();
+    }
+    let load = async || {
+        let found = load_root_credentials(&rig.records, &*rig.hsm, &region).await;
+        let ids = found.unwrap().into_iter();
+        ids.map(|one| one.access_key_id.to_string())
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(load().await, ["AKIAA", "AKIAB", "AKIAC"]);
+    let sealed = rig.records.credential("AKIAA").await.unwrap().unwrap();
+    let swapped = sealed.value.encode().unwrap();
+    for (id, value) in [("AKIAB", swapped), ("AKIAA", b"\x01".to_vec())] {
+        let write = Write::Put {
+            key: layout::credential(id),
+            value,
+        };
+        let (conditions, writes) = (Vec::new(), vec![write]);
+        let backend = rig.records.backend();
+        backend.commit(Batch { conditions, writes }).await.unwrap();
+    }
+    assert_eq!(load().await, ["AKIAC"]);
 }
 
 /// A damaged record: whom it concerns is refused everything, all others are served, and it is not

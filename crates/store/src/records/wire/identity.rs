@@ -9,8 +9,8 @@ use super::{Pairs, account, pairs_from_wire, pairs_to_wire, read, write};
 use crate::StoreError;
 use crate::layout::IdentityKind;
 use crate::records::{
-    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, LastUseRecord,
-    PolicyRecord, PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, UserRecord,
+    AccessKeyRecord, AccountRecord, GroupRecord, IdentityRecord, InlinePolicy, PolicyRecord,
+    PolicySet, PolicyVersionRecord, ProviderRecord, RoleRecord, UserRecord,
 };
 
 const VERSION: u8 = 1;
@@ -424,41 +424,6 @@ impl IdentityRecord {
             IdentityKind::Role => Self::Role(RoleRecord::decode(bytes)?),
             IdentityKind::Policy => Self::Policy(PolicyRecord::decode(bytes)?),
             IdentityKind::Provider => Self::Provider(ProviderRecord::decode(bytes)?),
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct LastUseV1<'a> {
-    at: i64,
-    #[serde(borrow)]
-    service: Text<'a>,
-    #[serde(borrow)]
-    region: Text<'a>,
-}
-
-impl LastUseRecord {
-    /// The stored form, which does not say whose it is: its place does.
-    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let wire = LastUseV1 {
-            at: self.at.as_millis(),
-            service: self.service.as_str().into(),
-            region: self.region.as_str().into(),
-        };
-        write(VERSION, &wire)
-    }
-
-    /// Reads the stored form.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] for an unknown version and for bytes that no record has.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        const WHAT: &str = "record of a last use";
-        let wire: LastUseV1<'_> = read(WHAT, VERSION, bytes)?;
-        Ok(Self {
-            at: Timestamp::from_millis(wire.at),
-            service: wire.service.into_owned(),
-            region: wire.region.into_owned(),
         })
     }
 }

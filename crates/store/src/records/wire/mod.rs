@@ -7,6 +7,7 @@ mod grant;
 mod identity;
 mod key;
 mod key_v1;
+mod last_use;
 mod usage;
 
 use std::borrow::Cow;
