@@ -27,7 +27,10 @@ use crate::receipts;
 #[derive(Default)]
 pub(crate) struct Verifiers(Mutex<ByService>);
 
-type ByService = HashMap<Box<str>, Arc<Verifier<Arc<Bearer>>>>;
+/// A verifier that requests share.
+type Shared = Arc<Verifier<Arc<Bearer>>>;
+
+type ByService = HashMap<Box<str>, Shared>;
 
 impl Verifiers {
     fn of(&self, service: &str) -> Result<Shared, Fault> {
