@@ -33,7 +33,7 @@ type Shared = Arc<Verifier<Arc<Bearer>>>;
 type ByService = HashMap<Box<str>, Shared>;
 
 impl Verifiers {
-    fn of(&self, service: &str) -> Result<Shared, Fault> {
+    fn of(&self, service: &str) -> Result<Arc<Verifier<Arc<Bearer>>>, Fault> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = known.get(service) {
             return Ok(verifier.clone());
