@@ -53,7 +53,6 @@ fn is_host(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::File;
-    use super::*;
 
     fn problem(text: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
