@@ -189,19 +189,29 @@ def test_a_session_of_a_role_within_its_limits(place, home):
     edge = home.iam.create_policy(PolicyName="edge", PolicyDocument=document(may("kms:*")))
     edge = edge["Policy"]["Arn"]
     home.role("limited", may("kms:Encrypt", Sid="Role"), PermissionsBoundary=edge)
-    limits = document(may("kms:Decrypt"), may("kms:Encrypt"))
+    limits = document(may("kms:Decrypt", Sid="Given"), may("kms:Encrypt"))
     key = home.root.key()
     session = home.session("limited", Policy=limits)
     decision, text = explain(place, session.call("Encrypt", USE, KeyId=key["KeyId"]))
     assert decision["since"] == "unchanged"
     assert outcomes(of(decision, "permissions boundary", edge)) == ["applies"]
     assert of(decision, "identity-based policy")[0]["sid"] == "Role"
-    # The session's own text went into its token; what became of its statements is on record.
+    # Its text is in the record of AssumeRole.
     assert outcomes(of(decision, "session policy")) == ["other action", "applies"]
-    assert "token" in text
+    assert [one.get("sid") for one in of(decision, "session policy")] == ["Given", None]
+    assert "given to AssumeRole" in text
     session = home.session("limited", PolicyArns=[{"arn": edge}])
     decision, _ = explain(place, session.call("Encrypt", USE, KeyId=key["KeyId"]))
     assert outcomes(of(decision, "session policy", edge)) == ["applies"]
+
+
+def test_a_federated_user(place, home):
+    user, key = home.user("federates", may(["kms:Encrypt", "sts:*"], Sid="Issuer")), home.root.key()
+    federated = home.federated(user, "guest", Policy=document(may("kms:*", Sid="Guest")))
+    decision, text = explain(place, federated.call("Encrypt", USE, KeyId=key["KeyId"]))
+    assert decision["since"] == "unchanged", text
+    assert of(decision, "identity-based policy", "#own")[0]["sid"] == "Issuer"
+    assert of(decision, "session policy")[0]["sid"] == "Guest"
 
 
 def test_the_root_user(place, home):

@@ -7,7 +7,7 @@ mod recall;
 mod tests;
 mod told;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keystead_types::RequestId;
 use serde_json::Value;
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         })?;
     let record: Value = serde_json::from_slice(&record)
         .map_err(|error| format!("the record of request {id} is damaged: {error}"))?;
-    let (decisions, problems) = recalled(options, &record)?;
+    let (decisions, problems) = recalled(options, &dir, &record)?;
     if options.json {
         let shown = summary(&record, &decisions, &problems);
         say(serde_json::to_string_pretty(&shown).map_err(|error| error.to_string())?);
@@ -79,12 +79,17 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 }
 
 /// The decisions of a record with all that can be told of them, and what could not be read for it.
-fn recalled(options: &Options, record: &Value) -> Result<(Vec<Value>, Vec<String>), String> {
+fn recalled(
+    options: &Options,
+    audit_dir: &Path,
+    record: &Value,
+) -> Result<(Vec<Value>, Vec<String>), String> {
     let brief = |decision: &Value| decision.pointer("/outcomes").is_some();
     let documents = match &options.data_dir {
         Some(data_dir) if decisions(record).iter().any(brief) => {
             let places = Places {
                 data_dir,
+                audit_dir,
                 config: options.config.as_deref(),
                 organization: options.organization.as_deref(),
             };

@@ -285,11 +285,37 @@ impl Policy {
         let mut buffer = [0; ACTION_BUFFER_BYTES];
         let action = lower_case(request.action, &mut buffer);
         let metered = Metered::new(request.context);
-        let Some(asked) = asked(request, &action, &metered) else {
-            return Vec::new();
-        };
+        let asked = asked(request, &action, &metered);
+        asked.map_or_else(Vec::new, |asked| {
+            self.traces(&asked, request.context, conditions_left)
+        })
+    }
+
+    /// As [`Self::explain`], of what [`Self::evaluate_web_identity`] decides.
+    pub fn explain_web_identity(
+        &self,
+        provider: &str,
+        request: &Request<'_>,
+    ) -> Vec<StatementTrace> {
+        let mut buffer = [0; ACTION_BUFFER_BYTES];
+        let action = lower_case(request.action, &mut buffer);
+        let metered = Metered::new(request.context);
+        let asked = asked(request, &action, &metered);
+        asked.map_or_else(Vec::new, |asked| {
+            let mut conditions_left = EXPLAINED_CONDITIONS_MAX;
+            let asked = asked.vouched_by(provider);
+            self.traces(&asked, request.context, &mut conditions_left)
+        })
+    }
+
+    fn traces(
+        &self,
+        asked: &Asked<'_>,
+        context: &dyn Context,
+        conditions_left: &mut usize,
+    ) -> Vec<StatementTrace> {
         let trace = |(index, statement): (usize, &Statement)| {
-            let outcome = statement.outcome(&asked);
+            let outcome = statement.outcome(asked);
             let failed = match outcome {
                 StatementOutcome::ConditionNotMet { condition } if *conditions_left > 0 => {
                     *conditions_left -= 1;
@@ -302,7 +328,7 @@ impl Policy {
                 sid: statement.sid.clone(),
                 effect: statement.effect,
                 outcome,
-                condition: failed.map(|failed| failed.trace(request.context)),
+                condition: failed.map(|failed| failed.trace(context)),
             }
         };
         self.statements.iter().enumerate().map(trace).collect()

@@ -32,8 +32,26 @@ struct Event<'a> {
 ///
 /// Errors: files that cannot be read.
 pub fn find_request(dir: &Path, request_id: &RequestId) -> io::Result<Option<Vec<u8>>> {
+    // A member of the same name may stand deeper.
+    let is_of = |event: &str| {
+        let event: Result<Event<'_>, _> = serde_json::from_str(event);
+        event.is_ok_and(|event| event.request_id == Some(request_id.as_str()))
+    };
+    find_record(dir, "requestID", request_id.as_str(), is_of)
+}
+
+/// The first CloudTrail record, searched as [`find_request`] does, in which a member `name` is
+/// `value` somewhere and which `is_wanted`. Both are texts that need no escapes in JSON.
+///
+/// Errors: files that cannot be read.
+pub fn find_record(
+    dir: &Path,
+    name: &str,
+    value: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> io::Result<Option<Vec<u8>>> {
     // No text in a record contains it: quotes are escaped there.
-    let member = format!("\"requestID\":\"{request_id}\"");
+    let member = format!("\"{name}\":\"{value}\"");
     let mut line = Vec::new();
     for segment in Segment::list(dir)?.iter().rev() {
         let file = match File::open(&segment.path) {
@@ -47,18 +65,12 @@ pub fn find_request(dir: &Path, request_id: &RequestId) -> io::Result<Option<Vec
             if !windows.any(|window| window == member.as_bytes()) {
                 continue;
             }
-            if let Some(event) = event_of(&line, request_id) {
+            let line: Result<Line<'_>, _> = serde_json::from_slice(&line);
+            let event = line.map(|line| line.event.get());
+            if let Some(event) = event.ok().filter(|event| is_wanted(event)) {
                 return Ok(Some(event.as_bytes().to_vec()));
             }
         }
     }
     Ok(None)
-}
-
-/// The event of a line if it is of that request: a member of the same name may stand deeper.
-fn event_of<'a>(line: &'a [u8], request_id: &RequestId) -> Option<&'a str> {
-    let line: Line<'a> = serde_json::from_slice(line).ok()?;
-    let text = line.event.get();
-    let event: Event<'_> = serde_json::from_str(text).ok()?;
-    (event.request_id == Some(request_id.as_str())).then_some(text)
 }

@@ -30,7 +30,7 @@ mod verify;
 mod worker;
 mod writer;
 
-pub use find::find_request;
+pub use find::{find_record, find_request};
 pub use segment::{Broken, Reason};
 pub use shared::Counts;
 pub use since::{PastEvent, read_since};

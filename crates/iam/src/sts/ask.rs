@@ -2,7 +2,7 @@
 
 use keystead_audit::Entry;
 use keystead_identity::{Bearer, GlobalContext, Identities, Membership, Standing};
-use keystead_policy::{Case, Decision, Denial, Place, Policy, add_conditions, explain};
+use keystead_policy::{Case, Decision, Denial, Policy, add_conditions, explain};
 use keystead_types::{AccountId, Fault, FaultKind, Principal, Timestamp};
 use serde_json::{Map, Value};
 
@@ -199,17 +199,6 @@ fn not_authorized(who: &str, action: &str, resource: &str) -> String {
         "*" => format!("User: {who} is not authorized to perform: {action}"),
         _ => format!("User: {who} is not authorized to perform: {action} on resource: {resource}"),
     }
-}
-
-/// Why, for the audit record of an allowed request: few bytes.
-pub(crate) fn by_statement(action: &str, place: &Place) -> Vec<u8> {
-    let by = serde_json::json!({
-        "kind": place.kind.as_str(),
-        "policy": place.policy.as_deref(),
-        "statement": place.statement,
-    });
-    let why = serde_json::json!({"action": action, "decision": {"allowed": true, "by": by}});
-    why.to_string().into_bytes()
 }
 
 /// AccessDenied with a text.

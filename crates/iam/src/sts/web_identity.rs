@@ -8,14 +8,17 @@ use keystead_api::sts::assume_role_with_web_identity::{Input, Output};
 use keystead_api::sts::model::Tag;
 use keystead_audit::{Audited, Entry, Rejection, Requester, WebIdentity, WebToken};
 use keystead_identity::{HeldProvider, HeldRole, Identities, World};
-use keystead_policy::{Kind, Place, Policy, Verdict};
+use keystead_policy::{
+    Basis, Decision, Denial, Explanation, Granted, Kind, NamedPolicy, Participant, Place, Policy,
+    Verdict,
+};
 use keystead_types::{Fault, FaultKind, Principal, SessionContext};
-use serde_json::json;
 
-use super::ask::{by_statement, denied};
+use super::ask::denied;
 use super::context::{Bare, Brought, StsContext};
 use super::jwt::{Claims, Proven, Token, TokenTags, no_key};
 use super::keys::{JwksError, KeySetFreshness};
+use super::limits::AUDITED_EXPLANATION_MAX_BYTES;
 use super::roles::{Named, begin};
 use super::session::{self, Tags, credentials, packed, role_seconds, tags, term};
 use crate::service::{Request, Service};
@@ -320,48 +323,66 @@ impl Asker<'_> {
             unique_id: None,
             context: &context,
         };
-        let verdict = |policy: &Policy| policy.evaluate_web_identity(&self.provider.arn, &question);
+        let provider = &*self.provider.arn;
+        let verdict = |policy: &Policy| policy.evaluate_web_identity(provider, &question);
+        let place = |kind, policy: Option<&NamedPolicy>, statement| Place {
+            kind,
+            policy: policy.map(|policy| policy.name.clone()),
+            statement,
+        };
         let guardrails = directory.membership(self.named.account).resource_control;
-        let forbidden = guardrails
-            .iter()
-            .flat_map(|level| level.iter())
-            .any(|own| matches!(verdict(&own.policy), Verdict::Denied { .. }));
+        let mut all = guardrails.iter().flat_map(|level| level.iter());
+        let forbidden = all.find_map(|own| match verdict(&own.policy) {
+            Verdict::Denied { statement } => {
+                Some(place(Kind::ResourceControl, Some(own), statement))
+            }
+            _ => None,
+        });
         let endpoint = self.request.origin.endpoint.as_deref();
-        let mut endpoint = endpoint
-            .and_then(|endpoint| endpoint.policy.as_ref())
-            .into_iter();
+        let endpoint = endpoint.and_then(|endpoint| endpoint.policy.as_ref());
         let let_through =
-            endpoint.all(|own| matches!(verdict(&own.policy), Verdict::Allowed { .. }));
-        let noted = match verdict(&self.role.trust) {
-            _ if forbidden => explicit(action, Kind::ResourceControl, None),
-            _ if !let_through => implicit(action, Kind::Endpoint),
-            Verdict::Denied { statement } => explicit(action, Kind::Resource, Some(statement)),
-            Verdict::NotMatched => implicit(action, Kind::Resource),
-            Verdict::Allowed { statement, .. } => {
-                let place = Place {
-                    kind: Kind::Resource,
-                    policy: None,
-                    statement,
-                };
-                entry.authorization(by_statement(action, &place));
-                return Ok(());
+            endpoint.is_none_or(|own| matches!(verdict(&own.policy), Verdict::Allowed { .. }));
+        let decision = match (forbidden, verdict(&self.role.trust)) {
+            (Some(forbidden), _) => Decision::Denied(Denial::Explicit(forbidden)),
+            _ if !let_through => Decision::Denied(Denial::Implicit(Kind::Endpoint)),
+            (None, Verdict::Denied { statement }) => {
+                Decision::Denied(Denial::Explicit(place(Kind::Resource, None, statement)))
+            }
+            (None, Verdict::NotMatched) => Decision::Denied(Denial::Implicit(Kind::Resource)),
+            (None, Verdict::Allowed { statement, .. }) => {
+                Decision::Allowed(Basis::Statement(place(Kind::Resource, None, statement)))
             }
         };
-        entry.authorization(noted);
-        Err(not_authorized())
+        let participant = |kind, level, name: Option<&NamedPolicy>, policy: &Policy| Participant {
+            kind,
+            name: name.map(|named| named.name.clone()),
+            level,
+            traces: policy.explain_web_identity(provider, &question),
+        };
+        let mut participants = Vec::new();
+        for (index, level) in guardrails.iter().enumerate() {
+            let own = level.iter();
+            let kind = Kind::ResourceControl;
+            participants
+                .extend(own.map(|own| participant(kind, Some(index), Some(own), &own.policy)));
+        }
+        let own = endpoint.map(|own| participant(Kind::Endpoint, None, Some(own), &own.policy));
+        participants.extend(own);
+        participants.push(participant(Kind::Resource, None, None, &self.role.trust));
+        let explanation = Explanation {
+            decision,
+            participants,
+            grant: Granted::No,
+        };
+        let mut told = explanation.to_json(AUDITED_EXPLANATION_MAX_BYTES);
+        if let Some(members) = told.as_object_mut() {
+            members.insert("action".into(), action.into());
+            members.insert("resource".into(), self.named.arn.into());
+        }
+        entry.authorization(told.to_string().into_bytes());
+        match explanation.decision {
+            Decision::Allowed(_) => Ok(()),
+            Decision::Denied(_) => Err(not_authorized()),
+        }
     }
-}
-
-/// A denial for the audit record, as [`keystead_policy::Explanation`] writes it.
-fn explicit(action: &str, kind: Kind, statement: Option<usize>) -> Vec<u8> {
-    let place = json!({"kind": kind.as_str(), "statement": statement});
-    let decision = json!({"allowed": false, "explicitDeny": place});
-    let why = json!({"action": action, "decision": decision});
-    why.to_string().into_bytes()
-}
-
-fn implicit(action: &str, kind: Kind) -> Vec<u8> {
-    let decision = json!({"allowed": false, "noAllowIn": kind.as_str()});
-    let why = json!({"action": action, "decision": decision});
-    why.to_string().into_bytes()
 }

@@ -19,6 +19,7 @@ use crate::layout::store_in;
 /// Where documents are looked for.
 pub(super) struct Places<'a> {
     pub(super) data_dir: &'a Path,
+    pub(super) audit_dir: &'a Path,
     pub(super) config: Option<&'a Path>,
     pub(super) organization: Option<&'a Path>,
 }
@@ -83,6 +84,9 @@ impl Documents {
         if let Err(problem) = found.read_identities(places, record).await {
             problems.push(format!("identities: {problem}"));
         }
+        if let Err(problem) = found.read_session(places, record) {
+            problems.push(format!("the session's policy: {problem}"));
+        }
         if let Err(problem) = found.read_keys(places, record).await {
             problems.push(format!("keys: {problem}"));
         }
@@ -108,7 +112,13 @@ impl Documents {
         let account = account.map_err(|error| error.to_string())?;
         self.stored = all_of(world.account(account), world.partition());
         // Of a role's session: the role's, a colon and the session's name.
-        let id = text(record, "/userIdentity/principalId");
+        let id = match kind {
+            "FederatedUser" => text(
+                record,
+                "/userIdentity/sessionContext/sessionIssuer/principalId",
+            ),
+            _ => text(record, "/userIdentity/principalId"),
+        };
         let id = id.split(':').next().unwrap_or_default();
         match world.standing(id) {
             Some(standing) => {
@@ -118,12 +128,50 @@ impl Documents {
                 let boundary = boundary.map(|one| Document::of(Kind::Boundary, None, one));
                 self.callers = Some(identity.chain(boundary).collect());
             }
-            None if kind == "FederatedUser" => self
-                .problems
-                .push("the record does not say which user made the federated session".to_owned()),
+            // A root user's federated users may what administrators may.
+            None if kind == "FederatedUser" && id == account.as_str() => {
+                let administrator = aws_managed().find(|one| one.name == "AdministratorAccess");
+                let administrator = administrator.map(|one| Document {
+                    kind: Kind::Identity,
+                    level: None,
+                    name: Some("root".into()),
+                    policy: one.policy.clone(),
+                });
+                self.callers = Some(administrator.into_iter().collect());
+            }
             None => self
                 .problems
                 .push(format!("the caller {id} does not exist any more")),
+        }
+        Ok(())
+    }
+
+    /// The policy to which a session was limited when it was issued: the record of that has it.
+    fn read_session(&mut self, places: &Places<'_>, record: &Value) -> Result<(), String> {
+        let decisions = super::decisions(record).iter();
+        let mut outcomes = decisions.map(|decision| text(decision, "/outcomes"));
+        let key = text(record, "/userIdentity/accessKeyId");
+        if !outcomes.any(|outcomes| outcomes.contains("L=")) || key.is_empty() {
+            return Ok(());
+        }
+        let issues = |event: &str| {
+            let event: Value = serde_json::from_str(event).unwrap_or_default();
+            text(&event, "/responseElements/credentials/accessKeyId") == key
+        };
+        let found = keystead_audit::find_record(places.audit_dir, "accessKeyId", key, issues);
+        let found = found.map_err(|error| error.to_string())?;
+        let issued = found.map(|found| serde_json::from_slice::<Value>(&found));
+        let Some(issued) = issued.transpose().map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        let document = text(&issued, "/requestParameters/policy");
+        if let Ok(policy) = Policy::compile(PolicyKind::Identity, document) {
+            self.stored.push(Document {
+                kind: Kind::Session,
+                level: None,
+                name: Some(format!("given to {}", text(&issued, "/eventName")).into()),
+                policy: Arc::new(policy),
+            });
         }
         Ok(())
     }
