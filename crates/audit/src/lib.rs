@@ -25,7 +25,7 @@ mod trail;
 pub use entry::Entry;
 pub use log::{
     AuditLog, Broken, Counts, Durability, Head, LaneCount, OpenError, PastEvent, Reason, Report,
-    find_record, find_request, read_since, verify, verify_against,
+    find_record, find_request, read_since, unrecorded, verify, verify_against,
 };
 pub use memory::MemoryLog;
 pub use operator::Operator;

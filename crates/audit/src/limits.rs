@@ -46,3 +46,6 @@ pub const SYNC_INTERVAL: Duration = Duration::from_millis(50);
 pub const RECENT_EVENT_IDS: usize = 16_384;
 /// Free space below which the operator is warned, bytes. Source: ours; 16 segments.
 pub const FREE_SPACE_WARN_BYTES: u64 = 16 * SEGMENT_BYTES;
+/// Newest segments that a start reads for the receipts of the HSM process before. Source: ours; some
+/// 400,000 records, a few seconds.
+pub const RECEIPT_SEGMENTS: usize = 8;

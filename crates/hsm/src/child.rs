@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::core::{Core, CoreError, IfMissing, LaneCore, Root};
 use crate::sandbox::{self, Landlock, SandboxError, Work};
+use crate::tally::Tally;
 
 /// Exit status when the start failed; the reason went to the supervisor and to standard error.
 const EXIT_FAILED: u8 = 1;
@@ -32,6 +33,8 @@ enum StartError {
     Sandbox(#[from] SandboxError),
     #[error("cannot make a thread: {0}")]
     Thread(#[from] std::io::Error),
+    #[error("the file of counters: {0}")]
+    Tally(#[source] std::io::Error),
     #[error("a thread ended during the start")]
     ThreadLost,
 }
@@ -87,6 +90,7 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
         core.open_domain(&domain.region, &domain.sealed)
             .map_err(CoreError::Domain)?;
     }
+    let tally = Tally::from_environment(core.epoch()).map_err(StartError::Tally)?;
     if sandbox::leave_the_file_system()? == Landlock::Missing {
         log(
             "warning",
@@ -97,7 +101,12 @@ fn start(control: &ControlChannel) -> Result<(), StartError> {
     for lane in lanes {
         let lane_core = core.lane(lane.number)?;
         let name = format!("lane-{}", lane.number);
-        threads.spawn(name, Work::Lane(lane.kind), move || serve(lane, lane_core))?;
+        let answering = Answering {
+            core: lane_core,
+            lane: lane.number,
+            tally: tally.clone(),
+        };
+        threads.spawn(name, Work::Lane(lane.kind), move || serve(lane, answering))?;
     }
     let preparing = Arc::clone(&core);
     threads.spawn("preparing".to_owned(), Work::Ahead, move || {
@@ -177,21 +186,34 @@ fn root_of(config: RootConfig, nothing_sealed: bool) -> Root {
 }
 
 /// A lane's core as the one that answers its socket.
-struct Answering(LaneCore);
+struct Answering {
+    core: LaneCore,
+    lane: u16,
+    tally: Option<Tally>,
+}
 
 impl Handler for Answering {
     fn answer(&mut self, command: Command<'_>) -> Outcome {
-        self.0.execute(&command)
+        self.core.execute(&command)
     }
 
+    /// Before the answers leave: what nobody has a record of shall at least be known to have been.
     fn rest(&mut self) {
-        self.0.rest();
+        self.core.rest();
+        let noted = self.tally.as_ref().map(|tally| {
+            let counter = self.core.counter();
+            tally.note(self.lane, counter)
+        });
+        if let Some(Err(error)) = noted {
+            log("error", &format!("the file of counters: {error}"));
+            std::process::exit(i32::from(EXIT_BROKEN));
+        }
     }
 }
 
 /// One lane's thread.
-fn serve(lane: LaneSocket, core: LaneCore) {
-    match serve_lane(lane.socket, Answering(core)) {
+fn serve(lane: LaneSocket, answering: Answering) {
+    match serve_lane(lane.socket, answering) {
         // The front end's worker is gone; the other lanes go on.
         Ok(()) => {}
         Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}

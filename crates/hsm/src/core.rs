@@ -155,6 +155,11 @@ impl LaneCore {
         Outcome { result, receipt }
     }
 
+    /// What the lane has counted so far.
+    pub(crate) fn counter(&self) -> u64 {
+        self.receipts.counter()
+    }
+
     /// Nothing is known of when the next command comes: gives up what is only for the moment.
     pub fn rest(&mut self) {
         self.scratch.rest();

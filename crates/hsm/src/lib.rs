@@ -40,6 +40,7 @@ mod selftest;
 mod signing;
 mod sm2;
 mod symmetric;
+mod tally;
 mod transport;
 #[cfg(test)]
 mod vectors;
@@ -53,6 +54,7 @@ pub use domains::DomainError;
 pub use in_process::InProcess;
 pub use roots::{RootError, RootId};
 pub use selftest::SelfTestError;
+pub use tally::{Counted, TALLY_VARIABLE, read_tally};
 
 /// Ends the process at once. For failures of the cryptographic library or of the arena, after
 /// which no answer can be trusted: the front end sees its sockets close, starts a new process,

@@ -172,3 +172,6 @@ pub const RECIPIENT_MODULUS_MIN_BITS: usize = 2048;
 /// Largest modulus of an attested RSA public key, bits. Source: Keystead's own; larger ones are
 /// slow and no client makes them.
 pub const RECIPIENT_MODULUS_MAX_BITS: usize = 4096;
+
+/// Lanes that the file of counters has room for. Ours: above 3 for each of the 66 workers.
+pub const TALLY_LANES: u16 = 256;

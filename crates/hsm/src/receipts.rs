@@ -36,6 +36,11 @@ impl Receipts {
         }
     }
 
+    /// How many commands have been counted.
+    pub(crate) fn counter(&self) -> u64 {
+        self.counter
+    }
+
     /// Counts one command that has been run.
     pub(crate) fn count(
         &mut self,

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use keystead_audit::Durability;
-use keystead_identity::{AccessKey, new_access_key, store_access_key};
+use keystead_audit::{Durability, Entry};
+use keystead_identity::{AccessKey, new_access_key, seal_access_key};
+use keystead_store::Change;
 use keystead_types::{AccountId, Region};
-use keystead_wall::{Command as Order, Hsm, Reply, WallClient, Worker};
+use keystead_wall::{Command as Order, Hsm, Reply, Worker};
+use serde_json::json;
 
 use crate::config::{self, File};
 use crate::deployment::{Deployment, Opening, Served, SiteSettings};
@@ -82,27 +84,46 @@ pub(crate) async fn make_root_key(
     home: &Region,
     account: AccountId,
 ) -> Result<AccessKey, String> {
+    let register = deployment.register();
+    let begin = |details| register.begin(home, "CreateRootAccessKey", Some(account), &details);
+    let made = sealed_root_key(deployment, home, account).await;
+    let receipts = deployment.hsm().take();
+    let noted = |mut entry: Entry| {
+        receipts.iter().for_each(|one| entry.receipt(*one));
+        entry
+    };
+    let (key, change) = match made {
+        Ok(made) => made,
+        Err(problem) => return Err(register.tell_failed(noted(begin(json!({}))), problem)),
+    };
+    let records = deployment
+        .records(home)
+        .ok_or("the home Region has no store")?;
+    let entry = noted(begin(json!({"accessKeyId": key.id.to_string()})));
+    register.commit(&records, entry, vec![change]).await?;
+    Ok(key)
+}
+
+/// A new access key and the change that stores it.
+async fn sealed_root_key(
+    deployment: &Deployment,
+    home: &Region,
+    account: AccountId,
+) -> Result<(AccessKey, Change), String> {
+    let hsm = deployment.hsm();
     let random = Order::GenerateRandom {
         length: SECRET_RANDOM_BYTES,
         recipient: None,
     };
-    let outcome = WallClient
-        .call(random)
-        .await
-        .map_err(|error| error.to_string())?;
+    let outcome = hsm.call(random).await.map_err(|error| error.to_string())?;
     let Ok(Reply::Plaintext(random)) = outcome.result else {
         return Err("the HSM process gave no randomness".to_owned());
     };
     let key = new_access_key(&**deployment.entropy(), &random)
         .ok_or("the HSM process gave too little randomness")?;
-    let records = deployment
-        .records(home)
-        .ok_or("the home Region has no store")?;
     let now = deployment.clock().now();
-    store_access_key(&records, &WallClient, home, account, &key, now)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(key)
+    let change = seal_access_key(hsm, home, account, &key, now).await;
+    Ok((key, change.map_err(|error| error.to_string())?))
 }
 
 /// Shows an access key to the person whose it is, once.

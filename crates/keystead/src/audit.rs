@@ -35,7 +35,7 @@ pub(crate) fn run(command: Command) -> Result<(), String> {
                     say(format!(
                         "HSM process {epoch:016x}, lane {lane}: {} of {} commands have no record",
                         count.missing(),
-                        count.last - count.first + 1
+                        (count.last - count.first).saturating_add(1)
                     ));
                 }
             }

@@ -9,6 +9,7 @@ use keystead_engine::Quotas;
 use keystead_identity::AccessKey;
 use keystead_types::{AccountId, Region};
 use keystead_wall::{Worker, WorkerPort};
+use serde_json::json;
 
 use crate::account::{self, parse_account};
 use crate::config::{self, Attestation};
@@ -89,12 +90,35 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         Some(port) => make(&deployment, port, &regions, &home, account),
         None => Err("no connection to the HSM process".to_owned()),
     };
-    deployment.shutdown();
-    let key = made.map_err(unfinished)?;
     let path = std::fs::canonicalize(&data_dir).unwrap_or_else(|_| data_dir.clone());
     let template = config::template(&path, &regions, account, elsewhere.as_deref());
-    write_config(&config_file, &template).map_err(unfinished)?;
+    let unfinished_config = config_file.with_extension("unfinished");
+    let made = made.and_then(|key| write_config(&unfinished_config, &template).map(|()| key));
+    let told = record(&deployment, &regions, account, &root_key, made);
+    deployment.shutdown();
+    let key = told.map_err(unfinished)?;
+    // Only with its configuration can it be used, and only with its record does it get one.
+    std::fs::rename(&unfinished_config, &config_file)
+        .map_err(|error| unfinished(format!("cannot write {}: {error}", config_file.display())))?;
     tell(&key, &root_key, &config_file, account, &home)
+}
+
+/// Writes the record of what was done, or was not.
+fn record(
+    deployment: &Deployment,
+    regions: &[Region],
+    account: AccountId,
+    root_key: &Path,
+    made: Result<AccessKey, String>,
+) -> Result<AccessKey, String> {
+    let names: Vec<_> = regions.iter().map(Region::as_str).collect();
+    let details = json!({"regions": names, "rootKeyFile": root_key.display().to_string()});
+    let (register, region) = (deployment.register(), Region::global());
+    let entry = register.begin(&region, "InitializeDeployment", Some(account), &details);
+    match made {
+        Ok(key) => register.tell(entry).map(|()| key),
+        Err(problem) => Err(register.tell_failed(entry, problem)),
+    }
 }
 
 fn make(

@@ -98,6 +98,16 @@ impl DataDir {
         self.path.join("keystead.toml")
     }
 
+    /// What the HSM process has counted.
+    pub(crate) fn tally(&self) -> PathBuf {
+        self.path.join("hsm-tally")
+    }
+
+    /// What is noted of the clocks.
+    pub(crate) fn clock_watch(&self) -> PathBuf {
+        self.path.join("clock-watch")
+    }
+
     /// The directory of the audit log.
     pub(crate) fn audit(&self) -> PathBuf {
         self.path.join("audit")

@@ -145,6 +145,7 @@ where
         .unwrap_or_else(|_| Err("the start was interrupted".to_owned()));
     let served = prepared.and_then(|()| {
         let service = service(&deployment, wishes)?;
+        deployment.begin_serving(server.local_addrs())?;
         announce(server.local_addrs());
         let hooks = hooks(&deployment, ports);
         server

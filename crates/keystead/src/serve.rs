@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use keystead_identity::load_root_credentials;
 use keystead_server::{Listener, ServerConfig, TlsFiles};
-use keystead_wall::WallClient;
 
 use crate::config::{Durability, File, parse_address};
 use crate::deployment::{Deployment, Known, Opening, Served};
@@ -102,7 +101,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let prepare = async move |deployment: &Deployment| {
         let failed = |error| format!("Region {home}: {error}");
         let records = deployment.open_records(&home).await.map_err(failed)?;
-        let roots = load_root_credentials(&records, &WallClient, &home);
+        let roots = load_root_credentials(&records, deployment.hsm(), &home);
         let known = Known {
             home: home.clone(),
             organizations,

@@ -70,3 +70,6 @@ pub const WORKERS_MAX: u16 = 66;
 pub const LANES_PER_WORKER: u16 = 3;
 /// Most sealed domain keys that a child is started with: one per Region.
 pub const DOMAINS_MAX: usize = 1024;
+/// Starts and ends of the HSM process that are kept until somebody wants to be told. Ours: there are
+/// two before the front end asks, and more only if the process cannot live.
+pub const EVENTS_WAITING: usize = 64;

@@ -1,8 +1,12 @@
 //! The lines of a segment. A line's hash is SHA-256 of its bytes without the line end.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use keystead_types::{Hex32, RequestId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Head;
 use crate::text::{hex, number};
@@ -90,6 +94,30 @@ pub(super) struct Line<'a> {
 pub(super) struct Event<'a> {
     #[serde(rename = "eventID", borrow)]
     event_id: &'a str,
+    #[serde(rename = "eventName", borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(rename = "serviceEventDetails", borrow, default)]
+    details: Option<&'a RawValue>,
+}
+
+/// The start or the end of an HSM process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Process {
+    /// Its receipts have this epoch.
+    Started { epoch: u64 },
+    /// What its lanes had counted in the end, as far as it is known.
+    Ended {
+        epoch: u64,
+        counted: BTreeMap<u16, u64>,
+    },
+}
+
+/// What is read of `serviceEventDetails` there.
+#[derive(Deserialize)]
+struct ProcessDetails {
+    epoch: String,
+    #[serde(default)]
+    counted: BTreeMap<String, u64>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +140,26 @@ impl Note<'_> {
 impl<'a> Line<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(line).ok()
+    }
+
+    /// The start or end of an HSM process that the record tells of.
+    pub(super) fn process(&self) -> Option<Process> {
+        let started = match self.event.name.as_deref()? {
+            "StartHsmProcess" => true,
+            "EndHsmProcess" => false,
+            _ => return None,
+        };
+        let details: ProcessDetails = serde_json::from_str(self.event.details?.get()).ok()?;
+        let epoch = u64::from_str_radix(&details.epoch, 16).ok()?;
+        let counted = details.counted.into_iter();
+        let counted = counted.filter_map(|(lane, last)| Some((lane.parse().ok()?, last)));
+        Some(match started {
+            true => Process::Started { epoch },
+            false => Process::Ended {
+                epoch,
+                counted: counted.collect(),
+            },
+        })
     }
 
     pub(super) fn event_id(&self) -> Option<RequestId> {

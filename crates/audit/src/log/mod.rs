@@ -34,7 +34,7 @@ pub use find::{find_record, find_request};
 pub use segment::{Broken, Reason};
 pub use shared::Counts;
 pub use since::{PastEvent, read_since};
-pub use verify::{LaneCount, Report, verify, verify_against};
+pub use verify::{LaneCount, Report, unrecorded, verify, verify_against};
 
 use batch::{Batch, Ticket};
 use shared::{Progress, Shared};

@@ -1,12 +1,13 @@
 //! Checking a whole log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use super::Head;
-use super::line::Line;
+use super::line::{Line, Process};
 use super::segment::{Broken, Reason, Segment, Stop};
+use crate::limits::RECEIPT_SEGMENTS;
 
 /// What a check of a log found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +31,11 @@ pub struct Report {
 /// Receipts of one lane of one HSM process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneCount {
-    /// Smallest counter in the log.
+    /// Smallest counter that the log must have: 1 if the start of the process is in the log, else
+    /// the smallest that is there.
     pub first: u64,
-    /// Largest counter in the log.
+    /// Largest counter that the log must have: what the lane had counted in the end, if the log
+    /// tells, else the largest that is there.
     pub last: u64,
     /// Different counters in the log. Two records may tell of one receipt: an abandoned request's
     /// and the one that its outbox replays.
@@ -40,8 +43,11 @@ pub struct LaneCount {
 }
 
 impl LaneCount {
-    /// Commands between the first and the last receipt that no record speaks for.
+    /// Commands from `first` to `last` that no record speaks for.
     pub fn missing(&self) -> u64 {
+        if self.last < self.first {
+            return 0;
+        }
         (self.last - self.first)
             .saturating_add(1)
             .saturating_sub(self.seen)
@@ -73,7 +79,7 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
         lanes: BTreeMap::new(),
         broken: None,
     };
-    let mut lanes = BTreeMap::new();
+    let mut receipts = Receipts::default();
     let mut known_at = known.filter(|known| *known != Head::EMPTY);
     let mut end = (dir.to_owned(), 1);
     for (at, segment) in segments.iter().enumerate() {
@@ -84,17 +90,14 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
             report.records += 1;
             report.head = head;
             known_at = known_at.filter(|known| *known != head);
-            count(&mut lanes, line);
+            receipts.read(line);
         });
         let broken = |line, reason| Broken {
             file: segment.path.clone(),
             line,
             reason,
         };
-        report.lanes = lanes
-            .iter()
-            .map(|(lane, seen)| (*lane, seen.count()))
-            .collect();
+        report.lanes = receipts.counts();
         match walked {
             Err(Stop::Io(error)) => return Err(error),
             Err(Stop::Broken(found)) => report.broken = Some(found),
@@ -125,13 +128,88 @@ fn walk(dir: &Path, known: Option<Head>) -> io::Result<Report> {
     Ok(report)
 }
 
-fn count(lanes: &mut BTreeMap<(u64, u16), Counters>, line: &Line<'_>) {
-    for note in &line.receipts {
-        let Some(epoch) = note.epoch() else { continue };
-        lanes
-            .entry((epoch, note.lane))
-            .or_default()
-            .add(note.counter);
+/// What an HSM process had counted when it ended, against what the newest part of the log in `dir`
+/// has: the commands of each lane that no record speaks for, where there are any. `counted` is the
+/// last counter of each lane. For a start, which cannot wait until all is read: `None` if the
+/// beginning of the process is not in the last [`RECEIPT_SEGMENTS`] segments.
+///
+/// Errors: files that cannot be read.
+pub fn unrecorded(
+    dir: &Path,
+    epoch: u64,
+    counted: &BTreeMap<u16, u64>,
+) -> io::Result<Option<BTreeMap<u16, u64>>> {
+    let mut receipts = Receipts::default();
+    let segments = Segment::list(dir)?;
+    for segment in segments.iter().rev().take(RECEIPT_SEGMENTS) {
+        match segment.walk(None, |line, _| receipts.read(line)) {
+            Err(Stop::Io(error)) => return Err(error),
+            Err(Stop::Broken(broken)) => return Err(io::Error::other(broken.to_string())),
+            Ok(_) => {}
+        }
+        if receipts.started.contains(&epoch) {
+            receipts.ended(epoch, counted);
+            let counts = receipts.counts().into_iter();
+            let missing = counts
+                .filter(|((of, _), count)| *of == epoch && count.missing() > 0)
+                .map(|((_, lane), count)| (lane, count.missing()));
+            return Ok(Some(missing.collect()));
+        }
+    }
+    Ok(None)
+}
+
+/// What the log has of the receipts of all HSM processes.
+#[derive(Default)]
+struct Receipts {
+    lanes: BTreeMap<(u64, u16), Counters>,
+    /// Processes whose beginning is in the log.
+    started: BTreeSet<u64>,
+    /// What lanes had counted in the end.
+    counted: BTreeMap<(u64, u16), u64>,
+}
+
+impl Receipts {
+    fn read(&mut self, line: &Line<'_>) {
+        for note in &line.receipts {
+            let Some(epoch) = note.epoch() else { continue };
+            self.lanes
+                .entry((epoch, note.lane))
+                .or_default()
+                .add(note.counter);
+        }
+        match line.process() {
+            Some(Process::Started { epoch }) => {
+                self.started.insert(epoch);
+            }
+            Some(Process::Ended { epoch, counted }) => self.ended(epoch, &counted),
+            None => {}
+        }
+    }
+
+    fn ended(&mut self, epoch: u64, counted: &BTreeMap<u16, u64>) {
+        for (lane, last) in counted {
+            self.counted.insert((epoch, *lane), *last);
+            self.lanes.entry((epoch, *lane)).or_default();
+        }
+    }
+
+    fn counts(&self) -> BTreeMap<(u64, u16), LaneCount> {
+        let count = |(lane, seen): (&(u64, u16), &Counters)| {
+            let mut count = seen.count();
+            if self.started.contains(&lane.0) {
+                count.first = 1;
+            }
+            if let Some(counted) = self.counted.get(lane) {
+                count.last = count.last.max(*counted);
+                if count.seen == 0 && count.first == 0 {
+                    // Nothing of the lane is in what is left of the log.
+                    count.first = count.last.saturating_add(1);
+                }
+            }
+            (*lane, count)
+        };
+        self.lanes.iter().map(count).collect()
     }
 }
 

@@ -9,8 +9,8 @@ use keystead_iam::{Service, ServiceParts, StsParts};
 use keystead_identity::{
     Directory, DirectoryParts, Organizations, Pace, RootCredential, ServiceCredential,
 };
+use keystead_store::Meta;
 use keystead_types::{Region, partition_of};
-use keystead_wall::WallClient;
 
 use super::Deployment;
 
@@ -41,9 +41,13 @@ impl Deployment {
     pub(crate) async fn open_identities(&self, known: Known) -> Result<Arc<Directory>, String> {
         let region = Region::global();
         let records = self.open_records(&region).await?;
+        // What was opened so far are access keys of root users.
+        self.hsm().tell("OpenAccessKeys")?;
+        let held = records.meta(Meta::SessionTokenKey).await;
+        let opens = held.map_err(|error| error.to_string())?.is_some();
         let directory = Directory::open(DirectoryParts {
             records,
-            hsm: Arc::new(WallClient),
+            hsm: Arc::new(self.hsm().clone()),
             region,
             partition: partition_of(&known.home),
             clock: self.clock.clone(),
@@ -56,6 +60,10 @@ impl Deployment {
         let directory = directory
             .await
             .map_err(|error| format!("identities: {error}"))?;
+        self.hsm().tell(match opens {
+            true => "OpenIdentities",
+            false => "CreateSessionTokenKey",
+        })?;
         let directory = Arc::new(directory);
         let set = self.directory.set(directory.clone());
         set.map_err(|_| "the identities are open already".to_owned())?;

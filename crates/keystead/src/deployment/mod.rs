@@ -1,17 +1,22 @@
 //! A data directory at work: its Regions, its HSM process, its audit log.
 
 mod identities;
+mod register;
 mod stores;
 
 use std::collections::HashMap;
+use std::fs::{self, File};
 use std::future::Future;
+use std::io::Read;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command as Program;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use keystead_audit::{AuditLog, Durability, Record, Sink, Trail};
+use keystead_audit::{AuditLog, Durability, Entry, Record, Sink, Trail};
 use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
 use keystead_identity::Directory;
 use keystead_server::{Health, Sites};
@@ -19,13 +24,16 @@ use keystead_store::{Change, Expect, Meta, Records, Versioned};
 use keystead_types::{Clock, Entropy, Fault, Region};
 use keystead_wall::supervisor::SupervisorState;
 use keystead_wall::{
-    Command, Hsm, Reply, RootConfig, SealedDomain, Supervisor, SupervisorConfig, SupervisorTiming,
-    WallClient, WorkerPort,
+    Command, Hsm, Outcome, Reply, RootConfig, SealedDomain, Supervisor, SupervisorConfig,
+    SupervisorTiming, WallClient, WallError, WorkerPort,
 };
+use serde_json::json;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::layout::DataDir;
 pub(crate) use identities::Known;
+pub(crate) use register::Witness;
+use register::{Register, noted};
 use stores::{open_store, prepare_store, put_meta};
 
 /// Outbox records read in one go.
@@ -88,6 +96,9 @@ pub(crate) struct Deployment {
     dir: DataDir,
     served: Served,
     log: Arc<AuditLog>,
+    register: Register,
+    hsm: Witness,
+    serving: AtomicBool,
     supervisor: Mutex<Option<Supervisor>>,
     sites: ArcSwap<HashMap<Region, Arc<Site>>>,
     directory: OnceLock<Arc<Directory>>,
@@ -111,6 +122,10 @@ impl Deployment {
             settings,
         } = opening;
         let log = AuditLog::open(&dir.audit(), durability).map_err(|error| error.to_string())?;
+        let log = Arc::new(log);
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let register = Register::new(&dir, log.clone(), clock.clone(), entropy.clone());
+        register.find_out()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -124,7 +139,7 @@ impl Deployment {
         let identities = dir.identities().exists().then(Region::global);
         for region in known.chain(identities) {
             let records = open_store(&dir, &region)?;
-            let sealed = runtime.block_on(prepare_store(&region, &records))?;
+            let sealed = runtime.block_on(prepare_store(&region, &records, &register))?;
             domains.extend(sealed.map(|sealed| SealedDomain {
                 region: region.clone(),
                 sealed,
@@ -135,6 +150,8 @@ impl Deployment {
             .map_err(|error| format!("cannot find the program of the HSM process: {error}"))?;
         let mut command = Program::new(program);
         command.arg("hsm");
+        command.env(keystead_hsm::TALLY_VARIABLE, dir.tally());
+        let made = (create_root && !root_key.exists()).then(|| root_key.clone());
         let (supervisor, ports) = Supervisor::start(SupervisorConfig {
             command,
             root: RootConfig::KeyFile {
@@ -147,21 +164,57 @@ impl Deployment {
             timing: SupervisorTiming::default(),
         })
         .map_err(|error| error.to_string())?;
+        if let Some(path) = made {
+            let details = json!({"file": path.display().to_string()});
+            register.tell(register.begin(&Region::global(), "CreateRootKey", None, &details))?;
+        }
+        let told = register.clone();
+        supervisor.observe(move |event| told.process(event));
+        log.health().map_err(|error| error.to_string())?;
         let deployment = Arc::new_cyclic(|itself: &Weak<Self>| Self {
             itself: itself.clone(),
             settings,
             dir,
             served,
-            log: Arc::new(log),
+            log,
+            hsm: Witness::new(register.clone()),
+            register,
+            serving: AtomicBool::new(false),
             supervisor: Mutex::new(Some(supervisor)),
             sites: ArcSwap::default(),
             directory: OnceLock::new(),
             stores: Mutex::new(stores),
             opening: tokio::sync::Mutex::new(()),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
+            clock,
+            entropy,
         });
         Ok((deployment, ports))
+    }
+
+    /// Writes records of what is done to the deployment.
+    pub(crate) fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// The HSM process, for what is done before there are requests and for identities.
+    pub(crate) fn hsm(&self) -> &Witness {
+        &self.hsm
+    }
+
+    /// Records that requests are served from now on.
+    pub(crate) fn begin_serving(&self, addresses: &[SocketAddr]) -> Result<(), String> {
+        self.hsm.tell("OpenAccessKeys")?;
+        self.hsm.leave_to_requests();
+        let served = match &self.served {
+            Served::Any => json!("any"),
+            Served::Only(regions) => regions.iter().map(Region::as_str).collect(),
+        };
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        let details = json!({"addresses": addresses, "regions": served});
+        let (region, register) = (Region::global(), &self.register);
+        register.tell(register.begin(&region, "StartServer", None, &details))?;
+        self.serving.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(crate) fn log(&self) -> &Arc<AuditLog> {
@@ -217,7 +270,7 @@ impl Deployment {
             Some(records) => records,
             None => {
                 let records = open_store(&self.dir, region)?;
-                prepare_store(region, &records).await?;
+                prepare_store(region, &records, &self.register).await?;
                 self.begin_uses(&records).await?;
                 let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
                 stores.insert(region.clone(), records.clone());
@@ -308,13 +361,20 @@ impl Deployment {
         if stored.is_some() {
             return Ok(());
         }
+        let named = json!({"region": region.as_str()});
+        let register = &self.register;
+        let mut entry = register.begin(region, "CreateDomainKey", None, &named);
         let outcome = WallClient.call(Command::CreateDomain { region }).await;
-        let sealed = match outcome.map_err(|error| error.to_string())?.result {
-            Ok(Reply::Sealed(sealed)) => sealed,
-            Ok(_) => return Err("the HSM process answered another kind of reply".to_owned()),
-            Err(refusal) => return Err(refusal.to_string()),
+        let sealed = match sealed_of(outcome, &mut entry) {
+            Ok(sealed) => sealed,
+            Err(problem) => return Err(register.tell_failed(entry, problem)),
         };
-        put_meta(records, Meta::SealedDomainKey, sealed.clone()).await?;
+        let change = Change::PutMeta {
+            item: Meta::SealedDomainKey,
+            value: sealed.clone(),
+            expect: Expect::Absent,
+        };
+        register.commit(records, entry, vec![change]).await?;
         {
             let supervisor = self
                 .supervisor
@@ -327,16 +387,13 @@ impl Deployment {
         }
         // The process that made the key may have been replaced before the supervisor knew it, and
         // it must wrap under the key that was stored, no other.
-        let opened = WallClient
-            .call(Command::OpenDomain {
-                region,
-                sealed: &sealed,
-            })
-            .await;
-        match opened.map_err(|error| error.to_string())?.result {
-            Ok(Reply::Done) => Ok(()),
-            Ok(_) => Err("the HSM process answered another kind of reply".to_owned()),
-            Err(refusal) => Err(refusal.to_string()),
+        let mut entry = register.begin(region, "OpenDomainKey", None, &named);
+        let sealed = &sealed;
+        let outcome = WallClient.call(Command::OpenDomain { region, sealed });
+        match answered(outcome.await, &mut entry) {
+            Ok(Reply::Done) => register.tell(entry),
+            Ok(_) => Err(register.tell_failed(entry, OTHER_REPLY.to_owned())),
+            Err(problem) => Err(register.tell_failed(entry, problem)),
         }
     }
 
@@ -372,6 +429,8 @@ impl Deployment {
                 });
             }
             if !done.is_empty() {
+                // Until the disk has them the outbox must not forget them.
+                self.log.sync().map_err(|e| text(&e))?;
                 records.apply(done).await.map_err(|e| text(&e))?;
             }
             if !more {
@@ -389,6 +448,29 @@ impl Deployment {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         supervisor.into_iter().for_each(Supervisor::shutdown);
+        if self.serving.swap(false, Ordering::Relaxed) {
+            let (region, register) = (Region::global(), &self.register);
+            let entry = register.begin(&region, "StopServer", None, &json!({}));
+            if let Err(problem) = register.tell(entry) {
+                tracing::error!(%problem, "the server has stopped");
+            }
+        }
+    }
+}
+
+const OTHER_REPLY: &str = "the HSM process answered another kind of reply";
+
+/// What the HSM process answered; the entry has its receipt.
+fn answered(outcome: Result<Outcome, WallError>, entry: &mut Entry) -> Result<Reply, String> {
+    let Outcome { result, receipt } = outcome.map_err(|error| error.to_string())?;
+    entry.receipt(noted(receipt));
+    result.map_err(|refusal| refusal.to_string())
+}
+
+fn sealed_of(outcome: Result<Outcome, WallError>, entry: &mut Entry) -> Result<Vec<u8>, String> {
+    match answered(outcome, entry)? {
+        Reply::Sealed(sealed) => Ok(sealed),
+        _ => Err(OTHER_REPLY.to_owned()),
     }
 }
 
@@ -428,6 +510,23 @@ impl Sites for Deployment {
 impl keystead_jobs::Regions for Deployment {
     fn open(&self) -> Vec<Arc<Site>> {
         self.sites.load().values().cloned().collect()
+    }
+
+    fn noted_clocks(&self) -> Option<String> {
+        let file = File::open(self.dir.clock_watch()).ok()?;
+        let mut text = String::new();
+        let most = keystead_jobs::NOTE_MAX_BYTES as u64;
+        file.take(most).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    fn note_clocks(&self, note: &str) {
+        let path = self.dir.clock_watch();
+        let new = path.with_extension("new");
+        let written = fs::write(&new, note).and_then(|()| fs::rename(&new, &path));
+        if let Err(error) = written {
+            tracing::warn!(%error, "the next start will wait longer before it destroys keys");
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use keystead_store::{Backend, Change, Expect, Meta, Records};
+use keystead_store::{Backend, Change, Expect, Meta, Records, SCHEMA_VERSION};
 use keystead_store_sqlite::SqliteBackend;
 use keystead_types::Region;
+use serde_json::json;
 
+use super::register::Register;
 use crate::layout::DataDir;
 
 /// Opens the store of a Region, or, for [`Region::global`], of accounts and identities.
@@ -24,10 +26,9 @@ pub(super) fn open_store(dir: &DataDir, region: &Region) -> Result<Records, Stri
 pub(super) async fn prepare_store(
     region: &Region,
     records: &Records,
+    register: &Register,
 ) -> Result<Option<Vec<u8>>, String> {
-    keystead_store::migrate(records.backend())
-        .await
-        .map_err(|error| error.to_string())?;
+    migrate(region, records, register).await?;
     let text = |error: keystead_store::StoreError| error.to_string();
     match records.meta(Meta::RegionName).await.map_err(text)? {
         Some(name) if name.value != region.as_str().as_bytes() => {
@@ -41,6 +42,30 @@ pub(super) async fn prepare_store(
     }
     let sealed = records.meta(Meta::SealedDomainKey).await.map_err(text)?;
     Ok(sealed.map(|sealed| sealed.value))
+}
+
+/// Brings a store to the present schema. The record comes first: a step that was interrupted is
+/// taken again and told of again.
+async fn migrate(region: &Region, records: &Records, register: &Register) -> Result<(), String> {
+    let stored = records.meta(Meta::SchemaVersion).await;
+    let stored = stored.map_err(|error| error.to_string())?;
+    let found = stored.and_then(|stored| <[u8; 4]>::try_from(stored.value).ok());
+    let found = found.map(u32::from_be_bytes);
+    let older = found.filter(|found| *found < SCHEMA_VERSION);
+    let begin = |older| {
+        let details = json!({"region": region.as_str(), "from": older, "to": SCHEMA_VERSION});
+        register.begin(region, "MigrateStore", None, &details)
+    };
+    if let Some(older) = older {
+        register.tell(begin(older))?;
+    }
+    match keystead_store::migrate(records.backend()).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match older {
+            Some(older) => register.tell_failed(begin(older), error.to_string()),
+            None => error.to_string(),
+        }),
+    }
 }
 
 pub(super) async fn put_meta(records: &Records, item: Meta, value: Vec<u8>) -> Result<(), String> {

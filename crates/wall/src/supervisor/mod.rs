@@ -1,6 +1,7 @@
 //! Keeps one HSM process running and its lanes connected.
 
 mod child;
+mod events;
 mod watch;
 
 use std::io;
@@ -17,6 +18,9 @@ use thiserror::Error;
 use crate::client::{Reconnector, WorkerPort, port};
 use crate::control::{ControlError, RootConfig, SealedDomain};
 use crate::limits;
+
+use events::Events;
+pub use events::ProcessEvent;
 
 /// What a [`Supervisor`] needs.
 pub struct SupervisorConfig {
@@ -114,6 +118,7 @@ struct Shared {
     restarts: AtomicU64,
     process_id: AtomicU32,
     epoch: AtomicU64,
+    events: Events,
 }
 
 impl Supervisor {
@@ -135,6 +140,7 @@ impl Supervisor {
             restarts: AtomicU64::new(0),
             process_id: AtomicU32::new(0),
             epoch: AtomicU64::new(0),
+            events: Events::default(),
         });
         let (reconnectors, ports) = (0..config.workers).map(|_| port()).unzip();
         let launcher = child::Launcher {
@@ -179,6 +185,13 @@ impl Supervisor {
             return Err(SupervisorError::Invalid("domains"));
         }
         Ok(())
+    }
+
+    /// Has `observer` told of every start and end of the HSM process, from the first on, in order.
+    /// It is called on the calling thread with what has happened so far, then on the supervisor's:
+    /// a new process serves nobody before its start has been told.
+    pub fn observe(&self, observer: impl Fn(&ProcessEvent) + Send + 'static) {
+        self.shared.events.observe(Box::new(observer));
     }
 
     /// What the HSM process does at present.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::child::{Launcher, Running};
-use super::{RootConfig, Shared, SupervisorError, SupervisorState};
+use super::{ProcessEvent, RootConfig, Shared, SupervisorError, SupervisorState};
 use crate::client::Reconnector;
 use crate::control::{ControlError, FromChild, receive};
 use crate::limits::RESTART_FORGIVEN_AFTER;
@@ -44,13 +44,29 @@ pub(super) fn run(
         let served = running.since.elapsed();
         shared.process_id.store(0, Ordering::Relaxed);
         let End::Dead(why) = end else {
+            let (process_id, epoch) = (running.process_id(), running.epoch);
             let status = running.shut_down(launcher.timing.shutdown_grace);
             tracing::info!(?status, "the HSM process was shut down");
+            shared.events.tell(ProcessEvent::Ended {
+                process_id,
+                epoch,
+                why: "it was shut down",
+                status: status.map(|status| status.to_string()),
+                served,
+            });
             return shared.set_state(SupervisorState::Stopped);
         };
         shared.set_state(SupervisorState::Restarting);
+        let (process_id, epoch) = (running.process_id(), running.epoch);
         let status = running.kill();
         tracing::error!(why, ?status, ?served, "the HSM process ended");
+        shared.events.tell(ProcessEvent::Ended {
+            process_id,
+            epoch,
+            why,
+            status: status.map(|status| status.to_string()),
+            served,
+        });
         if launcher.root == RootConfig::Ephemeral {
             tracing::error!("the ephemeral root of trust is lost, and all keys with it");
             return shared.set_state(SupervisorState::Lost);
@@ -73,6 +89,11 @@ fn launch(launcher: &mut Launcher, shared: &Shared) -> Result<Running, Superviso
         .process_id
         .store(running.process_id(), Ordering::Relaxed);
     shared.set_state(SupervisorState::Up);
+    shared.events.tell(ProcessEvent::Started {
+        process_id: running.process_id(),
+        epoch: running.epoch,
+        domains: domains.into_iter().map(|one| one.region).collect(),
+    });
     // Last, so that who is served sees the new state.
     launcher.connect(lanes);
     tracing::info!(

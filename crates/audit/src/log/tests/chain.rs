@@ -3,11 +3,12 @@ use std::os::unix::fs::PermissionsExt;
 use keystead_types::Hex32;
 use proptest::prelude::*;
 
-use super::fixture::{append, files, id, open, place, record, written};
+use super::fixture::{append, files, id, open, place, record, runtime, written};
 use crate::limits::RECENT_EVENT_IDS;
 use crate::log::line;
 use crate::{
-    AuditLog, Broken, Durability, Head, LaneCount, OpenError, Reason, verify, verify_against,
+    AuditLog, Broken, Durability, Head, LaneCount, OpenError, Reason, Record, Sink, verify,
+    verify_against,
 };
 
 #[test]
@@ -242,5 +243,60 @@ proptest! {
         std::fs::write(&file, &bytes).unwrap();
         let report = verify_against(&dir, head).unwrap();
         prop_assert!(report.broken.is_some());
+    }
+}
+
+/// A record of the HSM process's start or end; no receipts.
+fn process(number: u64, name: &str, details: &str) -> Record {
+    let event_id = id(number);
+    let json = format!(
+        r#"{{"eventName":"{name}","eventID":"{event_id}","serviceEventDetails":{details}}}"#
+    );
+    Record {
+        event_id,
+        json: json.into_bytes(),
+        receipts: Vec::new(),
+    }
+}
+
+#[test]
+fn uses_before_the_first_record_and_after_the_last_are_missed_too() {
+    let epoch = "\"epoch\":\"ffffffffffffffff\"";
+    let started = process(100, "StartHsmProcess", &format!("{{{epoch}}}"));
+    let counted = r#""counted":{"2":9,"5":1,"x":4}"#;
+    let ended = process(101, "EndHsmProcess", &format!("{{{epoch},{counted}}}"));
+    let odd = process(102, "StartHsmProcess", r#"{"epoch":17}"#);
+    let strange = process(103, "EndHsmProcess", "null");
+    for (begins, ends, expected) in [
+        (false, false, vec![(2, 1)]),
+        (true, false, vec![(2, 3)]),
+        (false, true, vec![(2, 3)]),
+        (true, true, vec![(2, 5), (5, 1)]),
+    ] {
+        let (_outer, dir) = place();
+        let log = open(&dir);
+        let write = |record: &Record| runtime().block_on(log.append(record.clone())).unwrap();
+        if begins {
+            write(&started);
+        }
+        // The counters 3, 4, 6, 7 of lane 2.
+        [3, 4, 6, 7]
+            .into_iter()
+            .for_each(|number| write(&record(number)));
+        write(&odd);
+        write(&strange);
+        let counted = [(2, 9), (5, 1)].into();
+        let found = crate::unrecorded(&dir, u64::MAX, &counted).unwrap();
+        assert_eq!(found, begins.then(|| [(2, 5), (5, 1)].into()));
+        if ends {
+            write(&ended);
+        }
+        let report = verify(&dir).unwrap();
+        assert_eq!(report.broken, None);
+        let missing = report.lanes.iter().filter(|(_, count)| count.missing() > 0);
+        let missing: Vec<_> = missing
+            .map(|((_, lane), count)| (*lane, count.missing()))
+            .collect();
+        assert_eq!(missing, expected, "{begins} {ends}");
     }
 }
