@@ -277,6 +277,43 @@ async fn a_damaged_access_key_is_refused_alone() {
     assert_eq!(signs(&directory), [false, false, false]);
 }
 
+/// What the store did not take is still to be stored; what it took without saying so is written
+/// once more.
+#[tokio::test]
+async fn last_uses_wait_for_a_store_that_fails() {
+    let shaky = Arc::new(Shaky::default());
+    let mut rig = Rig::new();
+    rig.records = Records::new(shaky.clone());
+    let directory = rig.open().await;
+    let mut alice = user(&directory, "alice");
+    let key = directory.new_access_key(account()).await.unwrap();
+    let id = key.record.id.clone();
+    alice.access_keys = vec![key.record];
+    put(&directory, [IdentityRecord::User(alice)]).await;
+    let region = keystead_types::Region::global();
+    let now = keystead_types::Timestamp::from_millis(NOW);
+    directory.note_use(&id, "kms", &region, now);
+    let stored = async || {
+        let (uses, _) = rig.records.last_uses_page(None, 10).await.unwrap();
+        uses.len()
+    };
+    shaky.loses_batches.store(true, Ordering::SeqCst);
+    assert!(directory.store_last_uses(Pace::Sparing).await.is_err());
+    shaky.loses_batches.store(false, Ordering::SeqCst);
+    shaky.loses_answers.store(true, Ordering::SeqCst);
+    assert_eq!(stored().await, 0);
+    assert!(directory.store_last_uses(Pace::Sparing).await.is_err());
+    assert_eq!(stored().await, 1);
+    shaky.loses_answers.store(false, Ordering::SeqCst);
+    directory.store_last_uses(Pace::Sparing).await.unwrap();
+    assert_eq!(stored().await, 1);
+    // Stored now: there is nothing left that a failing store could refuse.
+    shaky.loses_batches.store(true, Ordering::SeqCst);
+    directory.store_last_uses(Pace::Final).await.unwrap();
+    // The identities stay as they were all the while.
+    assert!(directory.is_current() && there(&directory));
+}
+
 /// A damaged access key of a root user is left out, and the server starts with the others.
 #[tokio::test]
 async fn damaged_keys_of_root_users_are_left_out() {
