@@ -215,12 +215,10 @@ fn under(running: &Running, flood: impl Fn(Raw) -> Said + Sync) -> Vec<Said> {
         let floods: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| flood(Raw::to(running))))
             .collect();
-        let said = floods
-            .into_iter()
-            .map(|each| each.join().unwrap())
-            .collect();
+        let ended: Vec<_> = floods.into_iter().map(|each| each.join()).collect();
+        // Also when a flood failed: else the others would go on for ever.
         over.store(true, Ordering::SeqCst);
-        said
+        ended.into_iter().map(Result::unwrap).collect()
     });
     assert!(served.into_inner() >= 2);
     let grown = resident().saturating_sub(before);
