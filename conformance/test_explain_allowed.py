@@ -12,6 +12,7 @@ from harness.server import binary, until
 from harness.texts import allow, deny, policy
 from people import Account, document, may, must_not
 from services import Service
+from test_endpoints import ONE, Endpoints, through
 
 USE = {"Plaintext": b"x"}
 UNCHANGED = "The policies are today as they were then."
@@ -71,7 +72,7 @@ def explain(place, answer, *options):
 def decided(place, answer, *options):
     """All decisions, and the explanation for people."""
     command = [binary(), "explain", answer.request_id, "--data-dir", str(place.data_dir)]
-    command += ["--organization", str(place.organization), *options]
+    command += options or ["--organization", str(place.organization)]
 
     def run(*more):
         ran = subprocess.run(
@@ -246,6 +247,25 @@ def test_guardrails_take_part(place):
     assert of(decision, "service control policy", "p-guard")[1]["sid"] == "No"
     assert outcomes(of(decision, "resource control policy", "p-bound")) == ["other action"]
     assert "p-guard" in text and UNCHANGED in text
+
+
+def test_the_policy_of_an_endpoint_takes_part(tmp_path):
+    place = Endpoints(tmp_path).start()
+    try:
+        home = place.account(ONE)
+        key = home.root.key()
+        answer = through(place.guarded, home.root).call("Encrypt", USE, KeyId=key["KeyId"])
+        decision, text = explain(place, answer, "--config", str(place.config))
+        assert decision["since"] == "unchanged"
+        statements = of(decision, "VPC endpoint policy")
+        assert outcomes(statements) == ["applies", "other action", "other action"]
+        assert "organization" not in decision and UNCHANGED in text
+        # Without the configuration nobody knows, and nobody says otherwise.
+        decision, text = explain(place, answer, "--audit-dir", str(place.data_dir / "audit"))
+        assert decision["since"] == "not known"
+        assert outcomes(of(decision, "VPC endpoint policy")) == outcomes(statements)
+    finally:
+        place.stop()
 
 
 def test_a_forward_access_session(place, home):

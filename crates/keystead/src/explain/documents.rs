@@ -282,14 +282,14 @@ impl Documents {
             None => unknown.extend([Kind::ServiceControl, Kind::ResourceControl]),
         }
         let endpoint = text(record, "/vpcEndpointId");
-        match &self.endpoints {
-            Some(endpoints) => {
-                let mut endpoints = endpoints.iter();
-                let found = endpoints.find(|one| *one.id == *endpoint);
-                let policy = found.and_then(|found| found.policy.as_ref());
+        let mut endpoints = self.endpoints.iter().flatten();
+        match endpoints.find(|one| *one.id == *endpoint) {
+            Some(found) => {
+                let policy = found.policy.iter();
                 documents.extend(policy.map(|policy| Document::of(Kind::Endpoint, None, policy)));
             }
             None if endpoint.is_empty() => {}
+            // It may stand in another configuration.
             None => unknown.push(Kind::Endpoint),
         }
         InForce { documents, unknown }
