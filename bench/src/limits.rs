@@ -89,3 +89,7 @@ pub(crate) const SIGNING_MAY_COST: f64 = 0.35;
 
 /// Rate of Encrypt as a session of a role, at least this share of the root user's.
 pub(crate) const ROLE_SHARE_MIN: f64 = 0.85;
+
+/// What a key's 50,000 grants may add to the answer of a request that one of them allows,
+/// microseconds.
+pub(crate) const GRANTS_MICROS_MAX: f64 = 20.0;
