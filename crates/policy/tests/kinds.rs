@@ -8,8 +8,8 @@
 )]
 
 use keystead_policy::{
-    Named, NoContext, Policy, PolicyErrorKind, PolicyKind, Request, Verdict, Version,
-    counted_chars, limits,
+    Named, NoContext, Policy, PolicyErrorKind, PolicyKind, Request, StatementOutcome, Verdict,
+    Version, counted_chars, limits,
 };
 use keystead_types::{AccountId, FaultKind, Principal};
 use serde_json::{Value, json};
@@ -438,7 +438,13 @@ fn web_identities_need_their_provider_by_name() {
     let nobody = user("nobody");
     let action = "sts:AssumeRoleWithWebIdentity";
     let verdict = |policy: &Policy, provider: &str| {
-        policy.evaluate_web_identity(provider, &ask(&nobody, action, None))
+        let request = ask(&nobody, action, None);
+        let verdict = policy.evaluate_web_identity(provider, &request);
+        let told = policy.explain_web_identity(provider, &request);
+        assert_eq!(told.len(), 1);
+        let applies = matches!(told[0].outcome, StatementOutcome::Matched(_));
+        assert_eq!(applies, verdict != Verdict::NotMatched, "{provider}");
+        verdict
     };
     let named = Named::Principal;
     let allowed = Verdict::Allowed {
@@ -483,4 +489,32 @@ fn web_identities_need_their_provider_by_name() {
         policy.evaluate_web_identity(PROVIDER, &elsewhere),
         Verdict::NotMatched
     );
+}
+
+#[test]
+fn a_web_identity_is_told_the_condition_that_failed() {
+    let audience = json!({"StringEquals": {"accounts.example.com:aud": "app"}});
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Condition": audience,
+        "Action": "sts:AssumeRoleWithWebIdentity",
+    });
+    let document = json!({ "Statement": [statement, statement] }).to_string();
+    let policy = Policy::compile(PolicyKind::Trust, &document).unwrap();
+    let nobody = user("nobody");
+    let request = ask(&nobody, "sts:AssumeRoleWithWebIdentity", None);
+    let told = policy.explain_web_identity(PROVIDER, &request);
+    assert_eq!(told.len(), 2);
+    for (index, trace) in told.iter().enumerate() {
+        assert_eq!(trace.statement, index);
+        let outcome = StatementOutcome::ConditionNotMet { condition: 0 };
+        assert_eq!(trace.outcome, outcome);
+        let failed = trace.condition.as_ref().unwrap();
+        assert_eq!(&*failed.key, "accounts.example.com:aud");
+        assert_eq!(failed.request_values, None);
+    }
+    let nowhere = Request {
+        partition: "aws-nowhere",
+        ..request
+    };
+    assert_eq!(policy.explain_web_identity(PROVIDER, &nowhere), []);
 }
