@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
-from harness import server
+from harness import server, wire
 from harness.caller import Caller
 
 ONE, TWO = "123456789012", "210987654321"
@@ -131,24 +132,23 @@ def test_uses_of_the_hsm_have_their_receipts(made):
         assert len(receipts) == uses.get(name, 0), line
     counted = [note for line in lines(made.data_dir) for note in line["receipts"]]
     epochs = {note["epoch"] for note in counted}
-    (start,) = [one for one in administrative(made.data_dir) if one["event"]["eventName"] == "StartHsmProcess"]
-    assert epochs == {start["event"]["serviceEventDetails"]["epoch"]}
+    events = [line["event"] for line in administrative(made.data_dir)]
+    (start,) = [event for event in events if event["eventName"] == "StartHsmProcess"]
+    assert epochs == {start["serviceEventDetails"]["epoch"]}
     for lane in {note["lane"] for note in counted}:
         counters = sorted(note["counter"] for note in counted if note["lane"] == lane)
         assert counters == list(range(1, len(counters) + 1))
 
 
-def test_a_deletion_of_secrets_is_none_of_a_record(made):
+def test_no_secret_is_in_a_record(made):
     text = json.dumps(lines(made.data_dir))
     root_key = (made.data_dir / "root.key").read_bytes()
     assert root_key.hex() not in text and "SECRET" not in text
 
 
 def test_init_without_its_record_fails(tmp_path):
-    """The log's directory is a link to where nothing can be written."""
+    """No file can grow beyond some kilobytes: neither log nor stores. Nothing can be used then."""
     place = tmp_path / "data"
-    # `init` wants an empty directory; only the size of files can be bounded from outside. The log
-    # has room for a few records, the stores need more.
     limited = ["prlimit", "--fsize=4000", server.binary(), "init"]
     arguments = ["--data-dir", str(place), "--region", "eu-west-1"]
     done = subprocess.run([*limited, *arguments], capture_output=True, text=True, timeout=50)
@@ -169,3 +169,37 @@ def test_a_started_development_server_is_on_record(tmp_path):
     assert found.count("CreateDomainKey") == 3
     assert "no record" not in verified(one.data_dir)
 
+
+def test_uses_without_a_record_show_as_a_gap(tmp_path):
+    """The server is killed after the HSM process has done its work and before there is a record."""
+    one = server.Server(tmp_path / "data").start()
+    caller = Caller(one)
+    key = caller.key_id()
+    body = b'{"KeyId":"%s","Plaintext":"AA=="}' % key.encode()
+    hsm = one.hsm_pid()
+    connections = [wire.Connection(one.port) for _ in range(2)]
+    os.kill(hsm, signal.SIGSTOP)
+    for connection in connections:
+        connection.send(caller.signed("Encrypt", body))
+    # The server has handed both on; from here on it does nothing.
+    time.sleep(0.3)
+    os.kill(one.pid, signal.SIGSTOP)
+    before = (one.data_dir / "hsm-tally").read_bytes()
+    os.kill(hsm, signal.SIGCONT)
+    server.until(lambda: (one.data_dir / "hsm-tally").read_bytes() != before, 5, "both are done")
+    time.sleep(0.3)
+    one.kill()
+    assert "Encrypt" not in [line["event"]["eventName"] for line in lines(one.data_dir)]
+    one.start()
+    one.stop()
+    ended = [line["event"] for line in administrative(one.data_dir)]
+    (told,) = [
+        event["serviceEventDetails"]
+        for event in ended
+        if "unrecorded" in (event["serviceEventDetails"] or {})
+    ]
+    assert told["unrecorded"] == 2 and told["why"] == "its server was killed", told
+    assert "the HSM process did more before its server was killed" in one.log_text()
+    text = verified(one.data_dir)
+    gaps = [line for line in text.splitlines() if "have no record" in line]
+    assert sum(int(line.split(": ")[1].split()[0]) for line in gaps) == 2, text
