@@ -58,12 +58,12 @@ pub(super) struct Documents {
     /// Identity policies and boundary of the caller; `None` when who it was is not on record, or
     /// gone.
     pub(super) callers: Option<Vec<Document>>,
-    keys: Vec<Key>,
-    organizations: Option<Organizations>,
-    endpoints: Option<Vec<Arc<Endpoint>>>,
+    pub(super) keys: Vec<Key>,
+    pub(super) organizations: Option<Organizations>,
+    pub(super) endpoints: Option<Vec<Arc<Endpoint>>>,
     /// Identity policies of the caller's account wherever they stand, in all versions.
     pub(super) stored: Vec<Document>,
-    grants: Vec<GrantRecord>,
+    pub(super) grants: Vec<GrantRecord>,
     /// What could not be read, and why.
     pub(super) problems: Vec<String>,
 }
