@@ -13,8 +13,8 @@ use std::time::Duration;
 use keystead_engine::{Destruction, Due, Site, run_due};
 use keystead_types::Clock;
 
-use crate::steadiness::{NOTED_EVERY, Steadiness};
 pub use crate::steadiness::NOTE_MAX_BYTES;
+use crate::steadiness::{NOTED_EVERY, Steadiness};
 
 /// Between two looks at what is due. Ours: AWS takes up to 24 hours more than the waiting period.
 pub const INTERVAL: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub async fn run(
 ) {
     let mut stop = std::pin::pin!(stop);
     let note = regions.noted_clocks();
-    let mut steadiness = Steadiness::new(clock.now(), uptime::now(), note.as_deref());
+    let mut steadiness = Steadiness::new(clock.now(), &uptime::now(), note.as_deref());
     let mut noted: Option<Duration> = None;
     loop {
         let running = uptime::now().running;

@@ -47,7 +47,7 @@ pub(crate) struct Steadiness {
 
 impl Steadiness {
     /// Begins to watch, or goes on where a note says that somebody stopped.
-    pub(crate) fn new(wall: Timestamp, now: Uptime, note: Option<&str>) -> Self {
+    pub(crate) fn new(wall: Timestamp, now: &Uptime, note: Option<&str>) -> Self {
         let fresh = Self {
             start: now.start.clone(),
             began: wall,

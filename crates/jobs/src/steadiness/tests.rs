@@ -39,7 +39,7 @@ impl Machine {
             start: format!("boot-{}", self.up.1),
             running: self.running(),
         };
-        self.server = Some(Steadiness::new(self.wall(), uptime, self.note.as_deref()));
+        self.server = Some(Steadiness::new(self.wall(), &uptime, self.note.as_deref()));
     }
 
     /// Killed without a word.
@@ -192,13 +192,13 @@ fn a_note_keeps_its_form() {
         start: "b".to_owned(),
         running: Duration::from_millis(5),
     };
-    let watch = Steadiness::new(START, uptime, None);
+    let watch = Steadiness::new(START, &uptime, None);
     let text = "keystead-clock-watch-1 1800000000000 2000 2005 b\n";
     assert_eq!(watch.note(Duration::from_millis(2005)), text);
     let uptime = Uptime {
         start: "b".to_owned(),
         running: Duration::from_millis(3005),
     };
-    let watch = Steadiness::new(START, uptime, Some(text));
+    let watch = Steadiness::new(START, &uptime, Some(text));
     assert_eq!(watch.watched(Duration::from_millis(3005)).as_millis(), 3000);
 }
