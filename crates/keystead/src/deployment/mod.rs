@@ -5,10 +5,11 @@ mod register;
 mod stores;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::future::Future;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command as Program;
@@ -523,7 +524,13 @@ impl keystead_jobs::Regions for Deployment {
     fn note_clocks(&self, note: &str) {
         let path = self.dir.clock_watch();
         let new = path.with_extension("new");
-        let written = fs::write(&new, note).and_then(|()| fs::rename(&new, &path));
+        let write = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&new)?.write_all(note.as_bytes())?;
+            fs::rename(&new, &path)
+        };
+        let written = write();
         if let Err(error) = written {
             tracing::warn!(%error, "the next start will wait longer before it destroys keys");
         }
