@@ -10,6 +10,7 @@ use keystead_types::{Fault, KeyState, MaterialId, Origin, Region, Timestamp};
 use keystead_wall::{Command, KeyHandle, Outcome, Reply, WrappedKey};
 
 use super::{SYNCHRONIZE, arn, put, set_of};
+use crate::destruction;
 use crate::entry;
 use crate::limits::RECEIPTS_PER_TRANSFER;
 use crate::ready::{noted, refused, settle_import_state, unanswered, wrong_reply};
@@ -43,7 +44,9 @@ pub(super) async fn attend(
 ) -> Result<Attended, Fault> {
     let primary = &leader.value;
     let stored = there.records().key(primary.account, primary.key_id).await;
-    let Some(stored) = stored.map_err(Fault::internal)? else {
+    let stored = stored.map_err(Fault::internal)?;
+    // One whose destruction has been decided gets no material any more, and holds nothing up.
+    let Some(stored) = stored.filter(|stored| !destruction::has_begun(&stored.value)) else {
         return Ok(Attended::Missing);
     };
     if set_of(primary)?.handover.as_ref() == Some(there.region())

@@ -6,6 +6,7 @@ use keystead_types::{Fault, KeyState, Region};
 
 use super::attending::{Attended, attend, is_current, shown_alike};
 use super::{CROWN, Round, SYNCHRONIZE, converge_boxed, neighbour, put, set_of};
+use crate::destruction;
 use crate::site::Site;
 
 /// Gives the role of the primary key to a replica: that is brought in line and takes it, then the
@@ -20,7 +21,9 @@ pub(super) async fn hand_over(
     let there = neighbour(site, to).await?;
     let there = there.ok_or_else(|| Fault::internal("a replica's Region is not served"))?;
     let heir = there.records().key(account, key_id).await;
+    // One whose destruction has been decided must not come back as the primary key.
     let heir = heir.map_err(Fault::internal)?;
+    let heir = heir.filter(|heir| !destruction::has_begun(&heir.value));
     let mut next = record.clone();
     if next.state == KeyState::Updating {
         next.state = KeyState::Enabled;

@@ -1,5 +1,8 @@
 //! Handovers of the primary role by many hands, and one after the other.
 
+use keystead_engine::{Deletion, MultiRegionRole};
+use keystead_store::Change;
+use keystead_types::KeyState;
 use serde_json::json;
 
 use crate::support::atlas::{Atlas, PLACES};
@@ -76,4 +79,45 @@ async fn a_former_primary_key_does_not_take_its_role_back() {
             }
         }
     }
+}
+
+/// A handover to a replica whose destruction has been decided, and that still waits to be cleared
+/// away: it does not come back, and the role stays.
+#[tokio::test]
+async fn a_replica_that_has_been_destroyed_is_not_crowned() {
+    let mut atlas = Atlas::new();
+    let (arn, id) = atlas.set(1).await;
+    let sent = json!({"KeyId": arn, "PrimaryRegion": PLACES[1]});
+    let moved = atlas.worlds[0].call("UpdatePrimaryRegion", sent);
+    assert!(atlas.killed_after(1, moved).await.is_none());
+    atlas.restart();
+    let before = atlas.members(id).await;
+    let handover = |at: usize| before[at].1.multi_region.clone().unwrap().handover;
+    assert_eq!(handover(0).unwrap().as_str(), PLACES[1]);
+    let there = &atlas.worlds[1];
+    let stored = there.stored(&arn).await.unwrap();
+    let mut record = stored.value;
+    record.state = KeyState::PendingDeletion;
+    record.deletion = Some(Deletion {
+        due: there.site.now(),
+        window_days: 0,
+    });
+    let change = Change::PutKey {
+        record,
+        previous: Some(stored.modified),
+    };
+    there.records.apply(vec![change]).await.unwrap();
+    atlas.restart();
+    for _ in 0..8 {
+        atlas.settle().await;
+    }
+    let members = atlas.check_rest(id).await;
+    let [(0, home)] = members.as_slice() else {
+        panic!("{members:?}");
+    };
+    let role = home.multi_region.clone().unwrap().role;
+    assert_eq!(
+        (role, home.state),
+        (MultiRegionRole::Primary, KeyState::Enabled)
+    );
 }
