@@ -24,11 +24,14 @@ pub fn add_conditions(
     let mut left = max_bytes.saturating_sub(taken + 16);
     let mut found = Map::new();
     for name in names(context).into_iter().chain(more) {
+        if found.len() >= PRESENT_KEYS_MAX {
+            break;
+        }
         let Some(values) = values(context, &name) else {
             continue;
         };
         let takes = bytes(&name, &values);
-        if takes <= left && found.len() < PRESENT_KEYS_MAX {
+        if takes <= left {
             left -= takes;
             found.insert(name, values);
         }
@@ -36,7 +39,8 @@ pub fn add_conditions(
     explanation.insert("conditions".to_owned(), found.into());
 }
 
-/// The names that a context can be asked for.
+/// The names that a context can be asked for; of an encryption context with thousands of pairs no
+/// more than could be told, because each question about one looks at all of them.
 fn names(context: &dyn Context) -> Vec<String> {
     let told = |key: &&KnownKey| match key {
         KnownKey::StsExternalId | KnownKey::CurrentTime | KnownKey::EpochTime => false,
@@ -49,8 +53,11 @@ fn names(context: &dyn Context) -> Vec<String> {
         (KnownKey::TagKeys, KnownKey::RequestTag),
     ] {
         if let Some(list) = ConditionKey::parse(list.name()) {
+            let most = names.len() + PRESENT_KEYS_MAX;
             context.values(&list, &mut |value| {
-                names.push(with_text(value, |tail| format!("{}{tail}", family.name())));
+                if names.len() < most {
+                    names.push(with_text(value, |tail| format!("{}{tail}", family.name())));
+                }
             });
         }
     }
@@ -116,6 +123,38 @@ mod tests {
             "aws:PrincipalTag/unit": ["a", "b"],
         });
         assert_eq!(told(4096)["conditions"], expected);
+    }
+
+    /// Has so many pairs in its encryption context; counts the questions about single ones.
+    struct Crowded(usize, std::cell::Cell<usize>);
+
+    impl Context for Crowded {
+        fn values(&self, key: &ConditionKey, each: &mut dyn FnMut(Value<'_>)) -> Presence {
+            match key.known() {
+                Some(KnownKey::EncryptionContextKeys) => {
+                    (0..self.0).for_each(|n| each(Value::Text(&n.to_string())));
+                    Presence::Multi
+                }
+                Some(KnownKey::EncryptionContext) => {
+                    self.1.set(self.1.get() + 1);
+                    each(Value::Text("v"));
+                    Presence::Single
+                }
+                _ => Presence::Absent,
+            }
+        }
+    }
+
+    #[test]
+    fn the_questions_about_a_large_encryption_context_are_few() {
+        for max_bytes in [100, 1_000_000] {
+            let context = Crowded(3_000, std::cell::Cell::new(0));
+            let mut told = Map::new();
+            add_conditions(&mut told, &context, [], max_bytes);
+            assert!((1..=PRESENT_KEYS_MAX).contains(&context.1.get()));
+            let found = told["conditions"].as_object().unwrap();
+            assert!(found.len() <= PRESENT_KEYS_MAX);
+        }
     }
 
     #[test]
