@@ -5,7 +5,8 @@ use std::sync::Arc;
 use keystead_audit::{
     Audited, Entry, Opening, Posted, Requester, Settling, SourceAddress, Tls, Trail,
 };
-use keystead_identity::{Bearer, Directory, Origin};
+use keystead_identity::{Bearer, Directory, DirectoryError, Origin};
+use keystead_store::Change;
 use keystead_types::{Clock, Entropy, Region, RequestId, Timestamp};
 
 use crate::limits::OUTBOX_SWEPT_AT_ONCE;
@@ -129,8 +130,33 @@ impl Service {
         self.posted.take(&self.parts.trail, OUTBOX_SWEPT_AT_ONCE)
     }
 
+    /// Removes from the outbox what the log has. For quiet times, in which no change does it on its
+    /// way: what is left there at a start would be in the log twice, once the log is too long for
+    /// all of its newest records to be looked through.
+    ///
+    /// Errors: of the store; the next call tries it again.
+    pub async fn sweep_outbox(&self) -> Result<(), DirectoryError> {
+        let swept = self.sweep();
+        if swept.is_empty() {
+            return Ok(());
+        }
+        let draft = self.parts.directory.draft().await;
+        let done = draft.commit(forgotten(&swept).collect()).await;
+        if done.is_err() {
+            self.unswept(swept);
+        }
+        done
+    }
+
     /// Takes it back after a commit that failed. To remove a record twice does no harm.
     pub(crate) fn unswept(&self, mut settling: Vec<Settling>) {
         self.posted.put_back(&mut settling);
     }
+}
+
+/// The changes by which the outbox forgets records.
+pub(crate) fn forgotten(swept: &[Settling]) -> impl Iterator<Item = Change> {
+    swept.iter().map(|one| Change::OutboxDelete {
+        event_id: one.event_id,
+    })
 }

@@ -15,7 +15,7 @@ use crate::dispatch::must_not_manage;
 use crate::operation::Operation;
 use crate::receipts;
 use crate::scene::Scene;
-use crate::service::{Request, Service};
+use crate::service::{Request, Service, forgotten};
 
 /// Walks it. The answer is in the audit log before this returns.
 pub(crate) async fn serve<O: Operation>(
@@ -150,12 +150,7 @@ async fn commit(
     let event_id = entry.event_id();
     let settled = entry.settle(Ok(answer));
     let swept = service.sweep();
-    let mut changes: Vec<_> = swept
-        .iter()
-        .map(|one| Change::OutboxDelete {
-            event_id: one.event_id,
-        })
-        .collect();
+    let mut changes: Vec<_> = forgotten(&swept).collect();
     changes.extend(
         settled
             .outbox()
