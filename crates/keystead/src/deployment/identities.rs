@@ -77,8 +77,8 @@ impl Deployment {
     }
 
     /// Reads identities again for as long as nobody knows how a change of them ended, so that what
-    /// the store holds counts without waiting for the next change; and stores last uses. On a thread
-    /// with a worker; never ends.
+    /// the store holds counts without waiting for the next change; stores last uses, and clears the
+    /// outbox. On a thread with a worker; never ends.
     pub(crate) async fn keep_identities_current(&self) -> Infallible {
         let mut looks: u32 = 0;
         loop {
@@ -86,6 +86,11 @@ impl Deployment {
             looks = looks.wrapping_add(1);
             if looks.is_multiple_of(LOOKS_BETWEEN_STORING) {
                 self.store_last_uses(Pace::Sparing).await;
+                if let Some(service) = self.iam.get()
+                    && let Err(error) = service.sweep_outbox().await
+                {
+                    tracing::warn!(%error, "the outbox of identities keeps records that the log has");
+                }
             }
             if let Some(directory) = self.directory.get()
                 && !directory.is_current()
@@ -118,12 +123,15 @@ impl Deployment {
     pub(crate) fn iam(&self, home: Region, sts: StsParts) -> Result<Arc<Service>, String> {
         let sink: Arc<dyn Sink> = self.log.clone();
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        Ok(Arc::new(Service::new(ServiceParts {
+        let service = Arc::new(Service::new(ServiceParts {
             directory: self.directory()?.clone(),
             trail: Trail::new(sink, clock.clone(), entropy.clone(), home),
             clock,
             entropy,
             sts,
-        })))
+        }));
+        let set = self.iam.set(service.clone());
+        set.map_err(|_| "the APIs of identities are open already".to_owned())?;
+        Ok(service)
     }
 }

@@ -185,6 +185,8 @@ impl Register {
 
     /// Records the end of a process whose server was killed with it, and tells the operator what
     /// it did without a record. Blocks; before another process is started.
+    ///
+    /// Errors: the file of counters cannot be read, or nothing can be recorded.
     pub(super) fn find_out(&self) -> Result<(), String> {
         let counted = read_tally(&self.tally)
             .map_err(|error| format!("cannot read {}: {error}", self.tally.display()))?;
@@ -209,7 +211,12 @@ impl Register {
             Ok(None) => tracing::warn!(
                 "the audit log since the start of the last HSM process is long: `keystead audit verify` tells whether anything is missing"
             ),
-            Err(error) => return Err(format!("the audit log, for receipts: {error}")),
+            // Whether the log can go on was decided when it was opened. An older segment that is
+            // damaged is no reason not to serve; without the number the record tells less.
+            Err(error) => tracing::error!(
+                %error,
+                "what the last HSM process did without a record is not known: check with `keystead audit verify`"
+            ),
         }
         self.ended(epoch, &mut details);
         self.log.health().map_err(|error| error.to_string())
