@@ -150,11 +150,12 @@ async fn ask(stage: &Stage<'_>, question: &Question<'_>, key: &KeyEntry) -> Resu
     Ok(explained::answer(&asking, decision, told, outcomes))
 }
 
-/// Asks all policies, with what grants are known to say.
+/// Asks all policies, with what grants say. `denied` overrules every Allow, in what is told too.
 async fn ask_once(
     stage: &Stage<'_>,
     question: &Question<'_>,
     grant: Granted,
+    denied: Option<Denial>,
 ) -> Result<Answer, Fault> {
     let parties = Parties::of(stage, question.account);
     let asking = Asking {
@@ -165,7 +166,12 @@ async fn ask_once(
     let mut late = Late::default();
     let mut outcomes = Outcomes::new();
     let decision = settle(&asking, grant, &mut late, &mut outcomes).await?;
-    let told = (grant, &late, &Known::default());
+    let decision = denied.clone().map_or(decision, Decision::Denied);
+    let known = Known {
+        denial: denied,
+        ..Known::default()
+    };
+    let told = (grant, &late, &known);
     Ok(explained::answer(&asking, decision, told, outcomes))
 }
 
@@ -236,7 +242,7 @@ pub(crate) async fn may_use_managed(
         facts: stage.facts,
         sides: Sides::Both,
     };
-    let answer = ask_once(stage, &question, Granted::No).await?;
+    let answer = ask_once(stage, &question, Granted::No, None).await?;
     Ok(answer.decision.is_allowed())
 }
 
@@ -289,7 +295,7 @@ async fn ask_to_retire(
     party: Granted,
     grant: &GrantRecord,
 ) -> Result<Answer, Fault> {
-    let answer = ask_once(stage, question, party).await?;
+    let answer = ask_once(stage, question, party, None).await?;
     if party != Granted::No || matches!(answer.denial(), Some(Denial::Explicit(_))) {
         return Ok(answer);
     }
@@ -299,12 +305,11 @@ async fn ask_to_retire(
             sides: Sides::Issuer,
             ..*question
         };
-        return ask_once(stage, &by_identity, Granted::No).await;
+        return ask_once(stage, &by_identity, Granted::No, None).await;
     }
-    Ok(Answer {
-        decision: Decision::Denied(Denial::Implicit(Kind::Resource)),
-        ..answer
-    })
+    // An Allow of the key's policy does not count, and must not be told as what decided.
+    let denied = Denial::Implicit(Kind::Resource);
+    ask_once(stage, question, party, Some(denied)).await
 }
 
 /// Allows an action that names no key, and another that goes with it: only policies of the

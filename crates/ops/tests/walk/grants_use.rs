@@ -439,6 +439,41 @@ async fn who_may_retire() {
     assert!(!retires(&alice, to(alice_arn)).await);
 }
 
+/// What the record of the last request says of its decisions; the outcomes of a key policy are not
+/// told to those who were refused.
+fn told_last(world: &World) -> Vec<bool> {
+    let event = world.audit().pop().unwrap();
+    let decisions = event["additionalEventData"]["keystead"]["authorization"].clone();
+    let decisions = decisions.as_array().unwrap().iter();
+    let told = decisions.map(|one| {
+        assert!(one.get("outcomes").is_none(), "{event}");
+        one["decision"]["allowed"].as_bool().unwrap()
+    });
+    told.collect()
+}
+
+/// A key policy cannot allow retirement, and what is told of a refusal does not say that it did.
+#[tokio::test]
+async fn an_allow_that_does_not_count_is_not_told_as_a_decision() {
+    let world = World::new();
+    let all = [allow(OWN, &["kms:*"]), allow(OTHER, &["kms:RetireGrant"])];
+    let key = world.key_under(policy(&all)).await;
+    somebody(&world, OTHER, "alice", "AIDAALICE");
+    let bob = somebody(&world, OTHER, "bob", "AIDABOB");
+    let may = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*"});
+    world.people.allow(&bob.principal, &[may]);
+    let made = grant(
+        &world,
+        &key,
+        "arn:aws:iam::444455556666:user/alice",
+        json!({}),
+    );
+    let named = json!({"KeyId": key, "GrantId": made.await["GrantId"]});
+    let answer = world.call_as(bob, "RetireGrant", named).await;
+    assert_eq!(answer.kind(), FaultKind::AccessDenied);
+    assert_eq!(told_last(&world), [false]);
+}
+
 /// A grant that an account issued on another account's key is its own to take back.
 #[tokio::test]
 async fn the_issuing_account_retires_across_accounts() {
@@ -471,6 +506,7 @@ async fn the_issuing_account_retires_across_accounts() {
         !retires(&carol).await,
         "of the key's account, which revokes"
     );
+    assert_eq!(told_last(&world), [false]);
     let elsewhere = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*",
         "Condition": {"StringEquals": {"aws:ResourceAccount": OTHER}}});
     world.people.allow(&alice.principal, &[elsewhere]);
