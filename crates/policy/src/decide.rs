@@ -136,6 +136,16 @@ impl Decision {
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
+
+    /// The statement that decided, if one did.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Allowed(Basis::Statement(place)) | Self::Denied(Denial::Explicit(place)) => {
+                Some(place)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What one list of policies says: the first Deny, else the first Allow.

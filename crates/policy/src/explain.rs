@@ -146,10 +146,16 @@ impl Explanation {
     /// fit; each policy tells how many it has besides (`more`). Statements that applied or failed
     /// by a condition come first.
     pub fn to_json(&self, max_bytes: usize) -> Value {
-        let mut left = max_bytes;
+        let bytes = |name: &Option<Arc<str>>| name.as_ref().map_or(0, |name| name.len());
+        let decided_by = self
+            .decision
+            .place()
+            .map_or(0, |place| bytes(&place.policy));
+        let mut left = max_bytes.saturating_sub(decided_by);
         let mut policies = Vec::new();
         let mut policies_left_out = 0_u64;
         for participant in &self.participants {
+            left = left.saturating_sub(bytes(&participant.name));
             if left == 0 {
                 policies_left_out += 1;
             } else {

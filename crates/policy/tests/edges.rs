@@ -200,6 +200,8 @@ fn the_json_of_an_explanation_has_the_condition_and_a_short_sid() {
     };
     // To the byte.
     let (one, other) = (first.to_string().len(), second.to_string().len());
+    // The name of the policy takes its part of the whole, not of what is asked of one policy.
+    let named = "some".len();
     for (room, expected) in [
         (16_384, policies(&[&first, &second], 0)),
         (one + other, policies(&[&first, &second], 0)),
@@ -209,10 +211,29 @@ fn the_json_of_an_explanation_has_the_condition_and_a_short_sid() {
     ] {
         let decision = json!({"allowed": true, "by": "root user"});
         let expected = json!({"decision": decision, "policies": expected});
-        assert_eq!(told.to_json(room), expected, "{room}");
+        assert_eq!(told.to_json(room + named), expected, "{room}");
         let participant = told.participants[0].to_json(room);
         assert_eq!(participant, expected["policies"][0], "{room}");
     }
+}
+
+#[test]
+fn long_names_of_policies_take_their_part_of_an_explanation() {
+    let document =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+    let policy = Arc::new(Policy::compile(PolicyKind::Identity, document).unwrap());
+    let identity = [(); 10].map(|()| NamedPolicy {
+        name: "n".repeat(600).into(),
+        policy: policy.clone(),
+    });
+    let case = Case {
+        identity: &identity,
+        ..Case::default()
+    };
+    let told = explain(&case, &request(&root(), &NoContext)).to_json(2_048);
+    assert!(told.to_string().len() < 2_300, "{told}");
+    assert_eq!(told["policies"].as_array().unwrap().len(), 2);
+    assert_eq!(told["morePolicies"], 8);
 }
 
 #[test]
