@@ -45,7 +45,10 @@ fn open_error(directory: &Path) -> OpenError {
 async fn a_store_can_be_read_beside_its_server_and_after_it() {
     let directory = tempfile::tempdir().unwrap();
     let missing = ReadOnly::open(directory.path()).unwrap_err();
-    assert!(matches!(missing, OpenError::NoPermission { .. }), "{missing}");
+    assert!(
+        matches!(missing, OpenError::NoPermission { .. }),
+        "{missing}"
+    );
     let backend = SqliteBackend::open(directory.path()).unwrap();
     let commit = async |value: &[u8]| {
         let writes = vec![put(b"k".to_vec(), value)];
