@@ -20,8 +20,11 @@ const ANSWER_MAX_BYTES: usize = 256 * 1024;
     https://kms.example.com --certificate host.pem --key host.key --role-arn ARN"
 )]
 pub(crate) struct Options {
-    /// The server, such as https://kms.example.com.
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        help = "The server, such as https://kms.example.com",
+        long,
+        value_name = "URL"
+    )]
     endpoint: String,
     /// The certificate to show, with its intermediates, as PEM.
     #[arg(long, value_name = "FILE")]

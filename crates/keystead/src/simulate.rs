@@ -21,8 +21,12 @@ const IAM_REGION: &str = "us-east-1";
     permission for iam:SimulatePrincipalPolicy."
 )]
 pub(crate) struct Options {
-    /// The server, such as https://kms.example.com.
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_IAM")]
+    #[arg(
+        help = "The server, such as https://kms.example.com",
+        long,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL_IAM"
+    )]
     endpoint: String,
     /// The user, group or role.
     #[arg(long, value_name = "ARN")]
