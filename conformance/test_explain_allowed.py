@@ -294,6 +294,26 @@ def test_another_accounts_key(place, home, away):
     assert outcomes(of(decision, "identity-based policy")) == ["applies"]
 
 
+def test_the_retirement_of_a_grant_on_another_accounts_key(place, away):
+    """The account that issued it allows it: neither the key policy nor RCPs are asked."""
+    member = Account(place, "999900000002")
+    key = member.root.key(
+        Policy=policy(allow(member.root.name), allow(away.id, ["kms:CreateGrant"]))
+    )
+    grant = away.root.ok(
+        "CreateGrant",
+        KeyId=key["Arn"],
+        GranteePrincipal=away.root.name,
+        Operations=["Encrypt"],
+    )
+    user = away.user("retires", may("kms:RetireGrant", Sid="Mine"))
+    answer = user.call("RetireGrant", KeyId=key["Arn"], GrantId=grant["GrantId"])
+    decision, text = explain(place, answer)
+    assert {one["kind"] for one in decision["policies"]} == {"identity-based policy"}
+    assert of(decision, "identity-based policy")[0]["sid"] == "Mine"
+    assert decision["since"] != "changed" and CHANGED not in text
+
+
 def test_both_keys_of_a_re_encrypt(place, home):
     user = home.user("moves", may("kms:ReEncryptFrom"), may("kms:ReEncryptTo"))
     one, two = home.root.key(), home.root.key()

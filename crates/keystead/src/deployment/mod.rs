@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use keystead_audit::{AuditLog, Durability, Entry, Record, Sink, Trail};
+use keystead_audit::{AuditLog, Durability, Entry, Sink, Trail};
 use keystead_engine::{Attestation, FoundSite, Neighbours, Quotas, Site, SiteParts, Sm2};
 use keystead_identity::Directory;
 use keystead_server::{Health, Sites};
@@ -35,10 +35,7 @@ use crate::layout::DataDir;
 pub(crate) use identities::Known;
 pub(crate) use register::Witness;
 use register::{Register, noted};
-use stores::{open_store, prepare_store, put_meta};
-
-/// Outbox records read in one go.
-const OUTBOX_PAGE: usize = 500;
+use stores::{open_store, prepare_store, put_meta, replay_outbox};
 
 /// Which Regions are served.
 #[derive(Debug, Clone)]
@@ -127,7 +124,6 @@ impl Deployment {
         let log = Arc::new(log);
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let register = Register::new(&dir, log.clone(), clock.clone(), entropy.clone());
-        register.find_out()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -146,8 +142,11 @@ impl Deployment {
                 region: region.clone(),
                 sealed,
             }));
+            runtime.block_on(replay_outbox(&log, &records))?;
             stores.insert(region, records);
         }
+        // With the records of all changes in the log: what is missing then has no record.
+        register.find_out()?;
         let program = std::env::current_exe()
             .map_err(|error| format!("cannot find the program of the HSM process: {error}"))?;
         let mut command = Program::new(program);
@@ -281,7 +280,6 @@ impl Deployment {
             }
         };
         self.ensure_domain(region, &records).await?;
-        self.replay_outbox(&records).await?;
         Ok(records)
     }
 
@@ -414,32 +412,6 @@ impl Deployment {
         aws_lc_rs::rand::fill(&mut key).map_err(|_| "no randomness for page markers".to_owned())?;
         put_meta(records, Meta::MarkerKey, key.to_vec()).await?;
         Ok(key)
-    }
-
-    /// Brings records of changes into the log that a killed process left in the outbox.
-    async fn replay_outbox(&self, records: &Records) -> Result<(), String> {
-        let text = |error: &dyn std::error::Error| format!("the audit outbox: {error}");
-        loop {
-            let (entries, more) = records.outbox(OUTBOX_PAGE).await.map_err(|e| text(&e))?;
-            let mut done = Vec::with_capacity(entries.len());
-            for entry in entries {
-                if !self.log.recent_event_ids().contains(&entry.event_id) {
-                    let record = Record::from_outbox(&entry.record).map_err(|e| text(&e))?;
-                    self.log.append(record).await.map_err(|e| text(&e))?;
-                }
-                done.push(Change::OutboxDelete {
-                    event_id: entry.event_id,
-                });
-            }
-            if !done.is_empty() {
-                // Until the disk has them the outbox must not forget them.
-                self.log.sync().map_err(|e| text(&e))?;
-                records.apply(done).await.map_err(|e| text(&e))?;
-            }
-            if !more {
-                return Ok(());
-            }
-        }
     }
 
     /// Stores what waits for it and ends the HSM process. Afterwards no key can be used.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keystead_audit::{AuditLog, Record, Sink};
 use keystead_store::{Backend, Change, Expect, Meta, Records, SCHEMA_VERSION};
 use keystead_store_sqlite::SqliteBackend;
 use keystead_types::Region;
@@ -9,6 +10,9 @@ use serde_json::json;
 
 use super::register::Register;
 use crate::layout::DataDir;
+
+/// Outbox records read in one go.
+const OUTBOX_PAGE: usize = 500;
 
 /// Opens the store of a Region, or, for [`Region::global`], of accounts and identities.
 pub(super) fn open_store(dir: &DataDir, region: &Region) -> Result<Records, String> {
@@ -65,6 +69,33 @@ async fn migrate(region: &Region, records: &Records, register: &Register) -> Res
             Some(older) => register.tell_failed(begin(older), error.to_string()),
             None => error.to_string(),
         }),
+    }
+}
+
+/// Brings records of changes into the log that a killed process left in the outbox.
+pub(super) async fn replay_outbox(log: &AuditLog, records: &Records) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| format!("the audit outbox: {error}");
+    loop {
+        let (entries, more) = records.outbox(OUTBOX_PAGE).await.map_err(|e| text(&e))?;
+        let mut done = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if !log.recent_event_ids().contains(&entry.event_id) {
+                let record = Record::from_outbox(&entry.record).map_err(|e| text(&e))?;
+                // Handed over at once; the wait is for the sync.
+                drop(log.append(record));
+            }
+            done.push(Change::OutboxDelete {
+                event_id: entry.event_id,
+            });
+        }
+        if !done.is_empty() {
+            // Until the disk has them the outbox must not forget them.
+            log.sync().map_err(|e| text(&e))?;
+            records.apply(done).await.map_err(|e| text(&e))?;
+        }
+        if !more {
+            return Ok(());
+        }
     }
 }
 

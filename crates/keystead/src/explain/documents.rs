@@ -246,9 +246,14 @@ impl Documents {
             unknown.extend([Kind::Identity, Kind::Boundary]);
         }
         let caller = AccountId::parse(text(record, "/recipientAccountId")).ok();
+        let owner = resource.split(':').nth(4);
+        let owner = owner.and_then(|owner| AccountId::parse(owner).ok());
+        // RCPs do not reach the retirement of a grant, nor does the key policy when it is the
+        // account that issued the grant which allows it.
+        let retires = text(record, "/eventName") == "RetireGrant";
         let key = self.key(resource);
         match key.map(|key| &key.policy) {
-            Some(Some(policy)) => documents.push(Document {
+            Some(Some(policy)) if !retires || owner == caller => documents.push(Document {
                 kind: Kind::Resource,
                 level: None,
                 name: None,
@@ -259,12 +264,10 @@ impl Documents {
         }
         match &self.organizations {
             Some(organizations) => {
-                let owner = resource.split(':').nth(4);
-                let owner = owner.and_then(|owner| AccountId::parse(owner).ok());
                 let service = text(record, "/userIdentity/type") == "AWSService";
                 let managed = key.is_some_and(|key| key.record.manager == KeyManager::Aws);
                 let own = caller.filter(|_| !service);
-                let guarded = owner.or(caller).filter(|_| !managed);
+                let guarded = owner.or(caller).filter(|_| !managed && !retires);
                 let own = own.map(|own| organizations.membership(own).service_control);
                 let guarded =
                     guarded.map(|guarded| organizations.membership(guarded).resource_control);
