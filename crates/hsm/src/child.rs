@@ -9,7 +9,7 @@ use std::thread;
 
 use keystead_wall::control::ControlError;
 use keystead_wall::{
-    Command, ControlChannel, Handler, LaneSocket, Outcome, RootConfig, Start, serve_lane,
+    Command, ControlChannel, Handler, NumberedLane, Outcome, RootConfig, Start, serve_lane,
 };
 use thiserror::Error;
 
@@ -212,8 +212,8 @@ impl Handler for Answering {
 }
 
 /// One lane's thread.
-fn serve(lane: LaneSocket, answering: Answering) {
-    match serve_lane(lane.socket, answering) {
+fn serve(lane: NumberedLane, answering: Answering) {
+    match serve_lane(lane.end, answering) {
         // The front end's worker is gone; the other lanes go on.
         Ok(()) => {}
         Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => {}

@@ -1,7 +1,6 @@
 //! The HSM side of a lane.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 
 use zeroize::Zeroizing;
 
@@ -9,7 +8,7 @@ use crate::codec::{
     FrameBuffer, ProtocolError, check_hello, decode_command, encode_hello, encode_outcome,
 };
 use crate::wipe::wipe_and_clear;
-use crate::{Command, Outcome};
+use crate::{Command, LaneEnd, Outcome};
 
 /// What runs the commands of a lane. A closure is one without state to give up at rest.
 pub trait Handler {
@@ -30,20 +29,24 @@ impl<F: FnMut(Command<'_>) -> Outcome> Handler for F {
 /// `handler` on every whole frame, in order, and writes all answers at once. Blocks; one thread
 /// per lane. Buffers are overwritten after use.
 ///
-/// The socket must be in blocking mode. Ends with `Ok` at the end of the stream.
+/// The sockets must be in blocking mode. Ends with `Ok` at the end of the stream.
 ///
 /// Errors: of the socket; [`io::ErrorKind::InvalidData`] if the other side breaks the protocol
-/// (the cause is a [`ProtocolError`]). The socket is closed in each case, which tells the front
+/// (the cause is a [`ProtocolError`]). The sockets are closed in each case, which tells the front
 /// end that all its commands on this lane are lost.
-pub fn serve_lane(mut socket: UnixStream, mut handler: impl Handler) -> io::Result<()> {
+pub fn serve_lane(lane: LaneEnd, mut handler: impl Handler) -> io::Result<()> {
+    let LaneEnd {
+        mut commands,
+        mut answers,
+    } = lane;
     let mut input = FrameBuffer::new();
     // Wiped also when an error ends the lane: the process may go on without it.
     let mut output = Zeroizing::new(Vec::new());
     encode_hello(&mut output).map_err(broken)?;
-    socket.write_all(&output)?;
+    answers.write_all(&output)?;
     let mut greeted = false;
     loop {
-        let count = match socket.read(input.space()) {
+        let count = match commands.read(input.space()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other?,
         };
@@ -67,7 +70,7 @@ pub fn serve_lane(mut socket: UnixStream, mut handler: impl Handler) -> io::Resu
         }
         handler.rest();
         input.compact();
-        socket.write_all(&output)?;
+        answers.write_all(&output)?;
         wipe_and_clear(&mut output);
     }
 }

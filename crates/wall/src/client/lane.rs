@@ -1,11 +1,12 @@
 //! One lane of one worker: what is queued, what is outstanding, what waits.
 
 use std::collections::VecDeque;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::task::AbortHandle;
 use zeroize::Zeroizing;
 
@@ -30,11 +31,12 @@ pub struct WallStats {
     pub answers: u64,
 }
 
-/// A connected socket and the tasks that serve it. Tasks end with it.
+/// Connected sockets and the tasks that serve them. Tasks end with them.
 pub(super) struct Link {
-    /// Tells this socket from the ones before it.
+    /// Tells these sockets from the ones before them.
     pub(super) number: u64,
-    pub(super) writer: Arc<OwnedWriteHalf>,
+    /// Nothing is read from it, and it is not watched unless it is full.
+    pub(super) commands: UnixStream,
     pub(super) tasks: Vec<AbortHandle>,
 }
 
@@ -130,9 +132,9 @@ impl LaneState {
         self.slots.fail_all(WallError::Down, wakers);
     }
 
-    /// The socket, if it is the one of that number.
-    pub(super) fn link(&mut self, number: u64) -> Option<&mut Link> {
-        self.link.as_mut().filter(|link| link.number == number)
+    /// The present sockets.
+    pub(super) fn link(&mut self) -> Option<&mut Link> {
+        self.link.as_mut()
     }
 
     /// The number of the present socket.
@@ -241,7 +243,7 @@ impl LaneState {
             let Some(link) = &self.link else {
                 break;
             };
-            match link.writer.try_write(rest) {
+            match (&link.commands).write(rest) {
                 Ok(count) => {
                     self.written += count;
                     self.stats.writes += 1;

@@ -1,19 +1,18 @@
 //! The tasks of a worker: new sockets, answers, full sockets, deadlines.
 
-use std::os::unix::net::UnixStream as StdStream;
+use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::lane::{Broken, Flushed, Link};
 use super::port::Shared;
 use super::{Lanes, with_lanes};
-use crate::Lane;
 use crate::codec::FrameBuffer;
+use crate::{Lane, LaneEnd};
 
 /// Connects whenever the supervisor has new sockets.
 pub(super) async fn relink(worker: u64, shared: Arc<Shared>) {
@@ -35,12 +34,14 @@ pub(super) fn connect_arrived(worker: u64, shared: &Shared) {
     });
 }
 
-fn connect(lanes: &mut Lanes, kind: Lane, socket: StdStream, wakers: &mut Vec<Waker>) {
-    let socket = socket
+fn connect(lanes: &mut Lanes, kind: Lane, end: LaneEnd, wakers: &mut Vec<Waker>) {
+    let LaneEnd { commands, answers } = end;
+    let answers = commands
         .set_nonblocking(true)
-        .and_then(|()| UnixStream::from_std(socket));
-    let socket = match socket {
-        Ok(socket) => socket,
+        .and_then(|()| answers.set_nonblocking(true))
+        .and_then(|()| UnixStream::from_std(answers));
+    let answers = match answers {
+        Ok(answers) => answers,
         Err(error) => {
             tracing::error!(lane = ?kind, %error, "cannot use a socket to the HSM process");
             lanes.lane(kind).disconnect(wakers);
@@ -49,20 +50,19 @@ fn connect(lanes: &mut Lanes, kind: Lane, socket: StdStream, wakers: &mut Vec<Wa
     };
     lanes.links += 1;
     let number = lanes.links;
-    let (reader, writer) = socket.into_split();
     let reading = lanes
         .runtime
-        .spawn(read_answers(reader, lanes.worker, kind, number));
+        .spawn(read_answers(answers, lanes.worker, kind, number));
     let link = Link {
         number,
-        writer: Arc::new(writer),
+        commands,
         tasks: vec![reading.abort_handle()],
     };
     lanes.lane(kind).connect(link, wakers);
     lanes.flush(kind, wakers);
 }
 
-async fn read_answers(mut socket: OwnedReadHalf, worker: u64, kind: Lane, number: u64) {
+async fn read_answers(mut socket: UnixStream, worker: u64, kind: Lane, number: u64) {
     let mut input = FrameBuffer::new();
     let mut greeted = false;
     loop {
@@ -94,28 +94,40 @@ async fn read_answers(mut socket: OwnedReadHalf, worker: u64, kind: Lane, number
 }
 
 /// Lets a task write the rest once the socket takes more.
-pub(super) fn spawn_drain(lanes: &mut Lanes, kind: Lane) {
+pub(super) fn spawn_drain(lanes: &mut Lanes, kind: Lane, wakers: &mut Vec<Waker>) {
     let (worker, runtime) = (lanes.worker, lanes.runtime.clone());
     let lane = lanes.lane(kind);
-    let Some(number) = lane.link_number() else {
+    let Some(link) = lane.link() else {
         return;
     };
-    if let Some(link) = lane.link(number) {
-        let writer = Arc::clone(&link.writer);
-        let task = runtime.spawn(drain(writer, worker, kind, number));
-        link.tasks.retain(|task| !task.is_finished());
-        link.tasks.push(task.abort_handle());
+    match link.commands.try_clone().and_then(UnixStream::from_std) {
+        Ok(commands) => {
+            let task = runtime.spawn(drain(commands, worker, kind, link.number));
+            link.tasks.retain(|task| !task.is_finished());
+            link.tasks.push(task.abort_handle());
+        }
+        Err(error) => {
+            tracing::error!(lane = ?kind, %error, "cannot watch a socket to the HSM process");
+            lane.disconnect(wakers);
+        }
     }
 }
 
-async fn drain(writer: Arc<OwnedWriteHalf>, worker: u64, kind: Lane, number: u64) {
-    loop {
-        // An error shows again at the write, which ends the lane.
-        let _ready = writer.writable().await;
+/// `commands`: another descriptor of the full socket.
+async fn drain(commands: UnixStream, worker: u64, kind: Lane, number: u64) {
+    let flush = || {
         let flushed = with_lanes(Some(worker), |lanes, wakers| {
             lanes.lane(kind).unblock(number, wakers)
         });
-        if flushed != Some(Flushed::Blocked) {
+        match flushed {
+            Some(Flushed::Blocked) => Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            Some(Flushed::Done) | None => Ok(()),
+        }
+    };
+    loop {
+        // An error shows again at the write, which ends the lane.
+        let _ready = commands.writable().await;
+        if commands.try_io(Interest::WRITABLE, flush).is_ok() {
             return;
         }
     }

@@ -171,7 +171,7 @@ impl Lanes {
 
     fn flush(&mut self, kind: Lane, wakers: &mut Vec<Waker>) {
         if self.lane(kind).flush(wakers) == Flushed::Blocked {
-            link::spawn_drain(self, kind);
+            link::spawn_drain(self, kind, wakers);
         }
     }
 }

@@ -1,23 +1,22 @@
 //! Where a worker's sockets come from.
 
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::Lane;
 use crate::limits::HUNG_AFTER_TIMEOUTS;
+use crate::{Lane, LaneEnd};
 
 /// The front end's ends of one worker's lanes.
 #[derive(Debug)]
 pub struct LaneSockets {
     /// For [`Lane::Fast`].
-    pub fast: UnixStream,
+    pub fast: LaneEnd,
     /// For [`Lane::Slow`].
-    pub slow: UnixStream,
+    pub slow: LaneEnd,
     /// For [`Lane::Making`].
-    pub making: UnixStream,
+    pub making: LaneEnd,
 }
 
 /// The worker's side: gives it sockets whenever the HSM process was started anew.

@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use keystead_types::{AccountId, Hex32, KeyId, KeySpec, KeyUsage, Origin, Plaintext, Region};
@@ -10,7 +10,7 @@ use crate::codec::{
     CommandBuf, FrameBuffer, check_hello, decode_command, encode_hello, encode_outcome,
 };
 use crate::limits::HUNG_AFTER_TIMEOUTS;
-use crate::{KeyBinding, Outcome, Receipt, Refusal, Reply, Supply, serve_lane};
+use crate::{KeyBinding, LaneEnd, Outcome, Receipt, Refusal, Reply, Supply, serve_lane};
 
 const RECEIPT: Receipt = Receipt {
     epoch: 1,
@@ -49,41 +49,41 @@ fn fake(command: Command<'_>) -> Outcome {
 }
 
 /// The far ends of new lanes of that port: fast, slow, making.
-fn connect_all(reconnector: &Reconnector) -> [UnixStream; 3] {
-    let (fast, far_fast) = UnixStream::pair().unwrap();
-    let (slow, far_slow) = UnixStream::pair().unwrap();
-    let (making, far_making) = UnixStream::pair().unwrap();
+fn connect_all(reconnector: &Reconnector) -> [LaneEnd; 3] {
+    let (fast, far_fast) = LaneEnd::pair().unwrap();
+    let (slow, far_slow) = LaneEnd::pair().unwrap();
+    let (making, far_making) = LaneEnd::pair().unwrap();
     reconnector.connect(LaneSockets { fast, slow, making });
     [far_fast, far_slow, far_making]
 }
 
 /// The far ends of the fast and the slow lane; the making lane is closed.
-fn connect(reconnector: &Reconnector) -> (UnixStream, UnixStream) {
+fn connect(reconnector: &Reconnector) -> (LaneEnd, LaneEnd) {
     let [fast, slow, _making] = connect_all(reconnector);
     (fast, slow)
 }
 
-fn serve(socket: UnixStream) -> std::thread::JoinHandle<io::Result<()>> {
-    std::thread::spawn(move || serve_lane(socket, fake))
+fn serve(end: LaneEnd) -> std::thread::JoinHandle<io::Result<()>> {
+    std::thread::spawn(move || serve_lane(end, fake))
 }
 
 /// An HSM process that does only what a test tells it, one lane.
 struct Puppet {
-    socket: UnixStream,
+    end: LaneEnd,
     input: FrameBuffer,
     greeted: bool,
 }
 
 impl Puppet {
-    fn new(socket: UnixStream) -> Self {
-        socket
+    fn new(end: LaneEnd) -> Self {
+        end.commands
             .set_read_timeout(Some(Duration::from_millis(300)))
             .unwrap();
         let mut hello = Vec::new();
         encode_hello(&mut hello).unwrap();
-        (&socket).write_all(&hello).unwrap();
+        (&end.answers).write_all(&hello).unwrap();
         Self {
-            socket,
+            end,
             input: FrameBuffer::new(),
             greeted: false,
         }
@@ -106,7 +106,7 @@ impl Puppet {
             if taken.len() >= count {
                 return taken;
             }
-            match self.socket.read(self.input.space()) {
+            match self.end.commands.read(self.input.space()) {
                 Ok(read) if read > 0 => self.input.filled(read),
                 _ => return taken,
             }
@@ -116,7 +116,7 @@ impl Puppet {
     fn answer(&mut self, (id, length): (FrameId, u16)) {
         let mut out = Vec::new();
         encode_outcome(&random_of(length), id, &mut out).unwrap();
-        self.socket.write_all(&out).unwrap();
+        self.end.answers.write_all(&out).unwrap();
     }
 }
 
@@ -350,7 +350,7 @@ fn a_silent_process_times_calls_out_and_counts_as_hung() {
 #[test]
 fn late_makings_are_no_hang_but_a_broken_protocol_is() {
     let (reconnector, port) = port();
-    let [fast, _slow, mut making] = connect_all(&reconnector);
+    let [fast, _slow, making] = connect_all(&reconnector);
     serve(fast);
     run(async {
         let mut settings = WorkerSettings::default();
@@ -378,7 +378,7 @@ fn late_makings_are_no_hang_but_a_broken_protocol_is() {
         assert!(!reconnector.is_hung());
         assert_eq!(length_of(random(3).await), Ok(3));
 
-        making.write_all(&[0xff; 64]).unwrap();
+        (&making.answers).write_all(&[0xff; 64]).unwrap();
         assert_eq!(length_of(make().await), Err(WallError::Down));
         assert!(reconnector.is_hung());
     });
@@ -474,12 +474,12 @@ fn a_broken_other_side_takes_the_lane_down() {
     garbage.extend_from_slice(&[0xff; 64]);
     for bytes in [unasked, other_version, garbage] {
         let (reconnector, port) = port();
-        let (mut fast, _slow) = connect(&reconnector);
+        let (fast, _slow) = connect(&reconnector);
         run(async {
             let _worker = Worker::enter(port).unwrap();
             let call = random(1);
             tokio::task::yield_now().await;
-            fast.write_all(&bytes).unwrap();
+            (&fast.answers).write_all(&bytes).unwrap();
             // The first of two answers to one command may be taken for it.
             let _ = call.await;
             assert_eq!(length_of(random(1).await), Err(WallError::Down));
@@ -517,6 +517,35 @@ fn answers_stay_on_their_thread() {
 }
 
 #[test]
+fn a_worker_is_woken_by_answers_alone() {
+    const CALLS: u16 = 500;
+    let (reconnector, port) = port();
+    let (fast, _slow) = connect(&reconnector);
+    serve(fast);
+    let parks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&parks);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || {
+            flush();
+            counted.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let _worker = Worker::enter(port).unwrap();
+        assert_eq!(length_of(random(1).await), Ok(1));
+        parks.store(0, Ordering::Relaxed);
+        for length in 1..=CALLS {
+            assert_eq!(length_of(random(length).await), Ok(usize::from(length)));
+        }
+    });
+    // Once for each, and a few for timers. That the HSM process has read a command wakes nobody.
+    let parks = parks.load(Ordering::Relaxed);
+    assert!(parks <= usize::from(CALLS) * 11 / 10, "{parks}");
+}
+
+#[test]
 fn a_thread_has_one_worker_at_a_time() {
     run(async {
         let first = Worker::enter(port().1).unwrap();
@@ -530,9 +559,9 @@ fn a_thread_has_one_worker_at_a_time() {
 #[test]
 fn a_lane_server_refuses_what_is_no_protocol() {
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0, 0, 0, 1, 0], &[0, 0]] {
-        let (mut near, far) = UnixStream::pair().unwrap();
+        let (near, far) = LaneEnd::pair().unwrap();
         let server = serve(far);
-        near.write_all(bytes).unwrap();
+        (&near.commands).write_all(bytes).unwrap();
         drop(near);
         let error = server.join().unwrap().unwrap_err();
         assert!(

@@ -6,7 +6,7 @@ use crate::limits::{FRAME_MAX_BYTES, READ_MAX_BYTES};
 use crate::wipe::{reserve, wipe};
 
 /// The version that both sides must speak.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// Bytes of the length prefix.
 const PREFIX: usize = 4;

@@ -185,7 +185,7 @@ fn a_binding_has_these_bytes_in_version_one() {
 }
 
 #[test]
-fn frames_have_these_bytes_in_version_two() {
+fn frames_have_these_bytes_in_version_three() {
     let mut out = Vec::new();
     encode_hello(&mut out).unwrap();
     let command = Command::GenerateRandom {
@@ -193,7 +193,7 @@ fn frames_have_these_bytes_in_version_two() {
         recipient: Some(b"rec"),
     };
     encode_command(&command, FrameId(0x0a0b), &mut out).unwrap();
-    let golden = b"\0\0\0\x0f\0\0\0\0\0\0\0\0\0KSWL\0\x02\
+    let golden = b"\0\0\0\x0f\0\0\0\0\0\0\0\0\0KSWL\0\x03\
         \0\0\0\x13\0\0\0\0\0\0\x0a\x0b\x05\x01\x02\x01\0\0\0\x03rec";
     assert_eq!(out, golden);
 }

@@ -7,15 +7,14 @@ mod socket;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use keystead_types::Region;
 use thiserror::Error;
 
-use crate::Lane;
 use crate::codec::ProtocolError;
 use crate::limits::FAILURE_TEXT_MAX_BYTES;
+use crate::{Lane, LaneEnd};
 pub(crate) use message::{FromChild, ToChild};
 pub(crate) use socket::{Received, pair, receive, send};
 
@@ -44,13 +43,13 @@ pub struct SealedDomain {
 
 /// One lane as the HSM process gets it.
 #[derive(Debug)]
-pub struct LaneSocket {
+pub struct NumberedLane {
     /// Which commands come here.
     pub kind: Lane,
     /// Its number, the `lane` of receipts; unlike that of any other lane of this process.
     pub number: u16,
     /// For [`crate::serve_lane`].
-    pub socket: UnixStream,
+    pub end: LaneEnd,
 }
 
 /// All that an HSM process needs to begin.
@@ -61,7 +60,7 @@ pub struct Start {
     /// Domain keys to open.
     pub domains: Vec<SealedDomain>,
     /// Lanes to serve.
-    pub lanes: Vec<LaneSocket>,
+    pub lanes: Vec<NumberedLane>,
     /// RSA keys of each size to keep ready.
     pub prepared_keys: u16,
 }
@@ -108,28 +107,27 @@ impl ControlChannel {
             domains: domain_count,
             lanes: lane_count,
             prepared_keys,
-        } = self.next()?.0
+        } = self.next_with::<0>()?.0
         else {
             return Err(ProtocolError::UnknownKind.into());
         };
         let mut domains = Vec::new();
         for _ in 0..domain_count {
-            let (ToChild::Domain(domain), None) = self.next()? else {
+            let (ToChild::Domain(domain), []) = self.next_with()? else {
                 return Err(ProtocolError::UnknownKind.into());
             };
             domains.push(domain);
         }
         let mut lanes = Vec::new();
         for _ in 0..lane_count {
-            let (ToChild::Lane { kind, number }, Some(socket)) = self.next()? else {
+            let (ToChild::Lane { kind, number }, [commands, answers]) = self.next_with()? else {
                 return Err(ProtocolError::UnknownKind.into());
             };
-            let socket = UnixStream::from(socket);
-            lanes.push(LaneSocket {
-                kind,
-                number,
-                socket,
-            });
+            let end = LaneEnd {
+                commands: commands.into(),
+                answers: answers.into(),
+            };
+            lanes.push(NumberedLane { kind, number, end });
         }
         Ok(Start {
             root,
@@ -156,8 +154,8 @@ impl ControlChannel {
     /// end. Uses `recvmsg` and `sendmsg` only.
     pub fn serve_until_closed(&self) -> Result<(), ControlError> {
         loop {
-            match self.next() {
-                Ok((ToChild::Ping(number), None)) => self.tell(&FromChild::Pong(number))?,
+            match self.next_with() {
+                Ok((ToChild::Ping(number), [])) => self.tell(&FromChild::Pong(number))?,
                 Ok(_) => return Err(ProtocolError::UnknownKind.into()),
                 Err(ControlError::Closed) => return Ok(()),
                 Err(error) => return Err(error),
@@ -165,13 +163,15 @@ impl ControlChannel {
         }
     }
 
-    fn next(&self) -> Result<(ToChild, Option<OwnedFd>), ControlError> {
-        let Received { message, fd } = receive(self.socket.as_fd())?;
-        Ok((ToChild::decode(&message)?, fd))
+    /// The next message, which must bring so many files.
+    fn next_with<const N: usize>(&self) -> Result<(ToChild, [OwnedFd; N]), ControlError> {
+        let Received { message, files } = receive(self.socket.as_fd())?;
+        let files = files.try_into().map_err(|_| ProtocolError::UnknownKind)?;
+        Ok((ToChild::decode(&message)?, files))
     }
 
     fn tell(&self, message: &FromChild) -> Result<(), ControlError> {
-        send(self.socket.as_fd(), &message.encode()?, None)
+        send(self.socket.as_fd(), &message.encode()?, &[])
     }
 }
 

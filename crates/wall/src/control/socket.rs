@@ -1,4 +1,4 @@
-//! Whole messages, each with at most one open file.
+//! Whole messages, each with at most [`FILES_MAX`] open files.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -14,10 +14,13 @@ use super::ControlError;
 use crate::codec::ProtocolError;
 use crate::limits::CONTROL_MAX_BYTES;
 
-/// A message and the file that came with it.
+/// Files that one message brings at most: the two sockets of a lane.
+pub(super) const FILES_MAX: usize = 2;
+
+/// A message and the files that came with it.
 pub(crate) struct Received {
     pub(crate) message: Vec<u8>,
-    pub(crate) fd: Option<OwnedFd>,
+    pub(crate) files: Vec<OwnedFd>,
 }
 
 /// Makes a connected pair; neither end survives an `exec` unless it is made standard input.
@@ -34,15 +37,14 @@ pub(crate) fn pair() -> std::io::Result<(OwnedFd, OwnedFd)> {
 pub(crate) fn send(
     socket: BorrowedFd<'_>,
     message: &[u8],
-    fd: Option<BorrowedFd<'_>>,
+    files: &[BorrowedFd<'_>],
 ) -> Result<(), ControlError> {
     if message.len() > CONTROL_MAX_BYTES {
         return Err(ProtocolError::TooLong.into());
     }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES_MAX))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+    if !files.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(files)) {
         return Err(ProtocolError::TooLong.into());
     }
     loop {
@@ -57,10 +59,10 @@ pub(crate) fn send(
     }
 }
 
-/// Waits for one message. Files beyond the first, and messages that are cut off, are refused.
+/// Waits for one message. Files beyond [`FILES_MAX`], and messages that are cut off, are refused.
 pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<Received, ControlError> {
     let mut message = vec![0; CONTROL_MAX_BYTES];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES_MAX))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         let mut parts = [IoSliceMut::new(&mut message)];
@@ -72,16 +74,16 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<Received, ControlError> 
             Err(error) => return Err(ControlError::Io(error.into())),
         }
     };
-    let mut fds = Vec::new();
+    let mut files = Vec::new();
     for item in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = item {
-            fds.extend(rights);
+            files.extend(rights);
         }
     }
     if received.bytes == 0 {
         return Err(ControlError::Closed);
     }
-    if fds.len() > 1
+    if files.len() > FILES_MAX
         || received
             .flags
             .intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC)
@@ -89,6 +91,5 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<Received, ControlError> 
         return Err(ProtocolError::TooLong.into());
     }
     message.truncate(received.bytes);
-    let fd = fds.pop();
-    Ok(Received { message, fd })
+    Ok(Received { message, files })
 }

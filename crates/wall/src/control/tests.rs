@@ -1,4 +1,5 @@
 use std::io::{Read, Write};
+use std::os::fd::BorrowedFd;
 
 use super::*;
 
@@ -7,13 +8,8 @@ fn channel() -> (OwnedFd, ControlChannel) {
     (ours, ControlChannel::new(theirs))
 }
 
-fn tell(socket: &OwnedFd, message: &ToChild, fd: Option<&UnixStream>) {
-    send(
-        socket.as_fd(),
-        &message.encode().unwrap(),
-        fd.map(AsFd::as_fd),
-    )
-    .unwrap();
+fn tell(socket: &OwnedFd, message: &ToChild, files: &[BorrowedFd<'_>]) {
+    send(socket.as_fd(), &message.encode().unwrap(), files).unwrap();
 }
 
 #[test]
@@ -27,7 +23,7 @@ fn a_start_arrives_whole_with_working_sockets() {
         region: Region::parse("eu-west-1").unwrap(),
         sealed: vec![7; 100],
     };
-    let (mut near, far) = UnixStream::pair().unwrap();
+    let (mut near, far) = LaneEnd::pair().unwrap();
     tell(
         &ours,
         &ToChild::Start {
@@ -36,14 +32,14 @@ fn a_start_arrives_whole_with_working_sockets() {
             lanes: 1,
             prepared_keys: 300,
         },
-        None,
+        &[],
     );
-    tell(&ours, &ToChild::Domain(domain.clone()), None);
+    tell(&ours, &ToChild::Domain(domain.clone()), &[]);
     let lane = ToChild::Lane {
         kind: Lane::Slow,
         number: 9,
     };
-    tell(&ours, &lane, Some(&far));
+    tell(&ours, &lane, &[far.commands.as_fd(), far.answers.as_fd()]);
     drop(far);
 
     let mut start = child.receive_start().unwrap();
@@ -52,17 +48,22 @@ fn a_start_arrives_whole_with_working_sockets() {
     assert_eq!(start.domains, [domain]);
     let lane = start.lanes.first_mut().unwrap();
     assert_eq!((lane.kind, lane.number), (Lane::Slow, 9));
-    lane.socket.write_all(b"hello").unwrap();
-    let mut got = [0; 5];
-    near.read_exact(&mut got).unwrap();
-    assert_eq!(&got, b"hello");
+    for (from, to) in [
+        (&mut near.commands, &mut lane.end.commands),
+        (&mut lane.end.answers, &mut near.answers),
+    ] {
+        from.write_all(b"hello").unwrap();
+        let mut got = [0; 5];
+        to.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"hello");
+    }
 }
 
 #[test]
 fn pings_are_answered_until_the_end() {
     let (ours, child) = channel();
     let server = std::thread::spawn(move || child.serve_until_closed());
-    tell(&ours, &ToChild::Ping(77), None);
+    tell(&ours, &ToChild::Ping(77), &[]);
     let answer = receive(ours.as_fd()).unwrap().message;
     assert_eq!(FromChild::decode(&answer), Ok(FromChild::Pong(77)));
     drop(ours);
@@ -70,27 +71,45 @@ fn pings_are_answered_until_the_end() {
 }
 
 #[test]
-fn a_lane_without_a_socket_and_a_domain_with_one_are_refused() {
-    let start = ToChild::Start {
+fn a_lane_without_its_two_sockets_and_a_domain_with_one_are_refused() {
+    let start = |domains, lanes| ToChild::Start {
         root: RootConfig::Ephemeral,
-        domains: 0,
-        lanes: 1,
+        domains,
+        lanes,
         prepared_keys: 0,
     };
-    let (ours, child) = channel();
-    tell(&ours, &start, None);
     let lane = ToChild::Lane {
         kind: Lane::Fast,
         number: 0,
     };
-    tell(&ours, &lane, None);
-    assert!(matches!(
-        child.receive_start(),
-        Err(ControlError::Protocol(ProtocolError::UnknownKind))
-    ));
+    let domain = ToChild::Domain(SealedDomain {
+        region: Region::parse("eu-west-1").unwrap(),
+        sealed: vec![7; 100],
+    });
+    let (near, far) = LaneEnd::pair().unwrap();
+    let sockets = [far.commands.as_fd(), far.answers.as_fd()];
+    for (start, message, sockets) in [
+        (start(0, 1), &lane, &sockets[..0]),
+        (start(0, 1), &lane, &sockets[..1]),
+        (start(1, 0), &domain, &sockets[..1]),
+    ] {
+        let (ours, child) = channel();
+        tell(&ours, &start, &[]);
+        tell(&ours, message, sockets);
+        assert!(matches!(
+            child.receive_start(),
+            Err(ControlError::Protocol(ProtocolError::UnknownKind))
+        ));
+    }
+    let (ours, child) = channel();
+    tell(&ours, &start(0, 1), &[]);
+    let three = [sockets[0], sockets[1], near.commands.as_fd()];
+    tell(&ours, &lane, &three);
+    let received = child.receive_start();
+    assert!(matches!(received, Err(ControlError::Protocol(_))));
 
     let (ours, child) = channel();
-    tell(&ours, &start, None);
+    tell(&ours, &start(0, 1), &[]);
     drop(ours);
     assert!(matches!(child.receive_start(), Err(ControlError::Closed)));
 }

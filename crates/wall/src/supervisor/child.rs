@@ -1,7 +1,6 @@
 //! Starting and ending one HSM process.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,11 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::{Reconnector, SupervisorError, SupervisorTiming};
-use crate::Lane;
 use crate::client::LaneSockets;
 use crate::control::{ControlError, FromChild, RootConfig, SealedDomain, ToChild};
 use crate::control::{pair, receive, send};
 use crate::limits::LANES_PER_WORKER;
+use crate::{Lane, LaneEnd};
 
 /// How often an ending process is looked at.
 const END_POLL: Duration = Duration::from_millis(10);
@@ -100,9 +99,9 @@ impl Launcher {
             lanes: count(per_worker.saturating_mul(self.reconnectors.len()))?,
             prepared_keys: self.prepared_keys,
         };
-        tell(control, &start, None)?;
+        tell(control, &start, &[])?;
         for domain in domains {
-            tell(control, &ToChild::Domain(domain.clone()), None)?;
+            tell(control, &ToChild::Domain(domain.clone()), &[])?;
         }
         let mut lanes = Vec::with_capacity(self.reconnectors.len());
         // Fewer than `WORKERS_MAX` workers: the numbers do not come near their end.
@@ -119,18 +118,19 @@ impl Launcher {
 }
 
 /// Makes a lane, sends its far end to the child and gives the near one.
-fn send_lane(control: &OwnedFd, kind: Lane, number: u16) -> Result<UnixStream, SupervisorError> {
-    let (near, far) = UnixStream::pair().map_err(SupervisorError::Spawn)?;
-    tell(control, &ToChild::Lane { kind, number }, Some(&far))?;
+fn send_lane(control: &OwnedFd, kind: Lane, number: u16) -> Result<LaneEnd, SupervisorError> {
+    let (near, far) = LaneEnd::pair().map_err(SupervisorError::Spawn)?;
+    let sockets = [far.commands.as_fd(), far.answers.as_fd()];
+    tell(control, &ToChild::Lane { kind, number }, &sockets)?;
     Ok(near)
 }
 
 fn tell(
     control: &OwnedFd,
     message: &ToChild,
-    socket: Option<&UnixStream>,
+    sockets: &[BorrowedFd<'_>],
 ) -> Result<(), ControlError> {
-    send(control.as_fd(), &message.encode()?, socket.map(AsFd::as_fd))
+    send(control.as_fd(), &message.encode()?, sockets)
 }
 
 /// Waits for the child's first word.
@@ -159,7 +159,7 @@ impl Running {
     }
 
     pub(super) fn ping(&self, number: u64) -> Result<(), ControlError> {
-        tell(&self.control, &ToChild::Ping(number), None)
+        tell(&self.control, &ToChild::Ping(number), &[])
     }
 
     /// Ends the process at once and gives its status.

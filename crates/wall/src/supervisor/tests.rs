@@ -44,7 +44,7 @@ fn child() {
         let domains = domains.clone();
         let number = lane.number;
         thread::spawn(move || {
-            serve_lane(lane.socket, |command: WallCommand<'_>| Outcome {
+            serve_lane(lane.end, |command: WallCommand<'_>| Outcome {
                 result: answer(&command, &domains),
                 receipt: Receipt {
                     epoch: 42,
