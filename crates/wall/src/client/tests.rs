@@ -518,10 +518,16 @@ fn answers_stay_on_their_thread() {
 
 #[test]
 fn a_worker_is_woken_by_answers_alone() {
-    const CALLS: u16 = 500;
+    const CALLS: u16 = 100;
     let (reconnector, port) = port();
     let (fast, _slow) = connect(&reconnector);
-    serve(fast);
+    std::thread::spawn(move || {
+        serve_lane(fast, |command: Command<'_>| {
+            // The worker sleeps long before the answer is there.
+            std::thread::sleep(Duration::from_millis(2));
+            fake(command)
+        })
+    });
     let parks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&parks);
     let runtime = tokio::runtime::Builder::new_current_thread()
