@@ -313,8 +313,8 @@ impl LaneState {
         Ok(())
     }
 
-    /// The other side broke the protocol: only a new process mends that, and this one may not
-    /// notice. It counts as hung until new sockets come.
+    /// The other side broke the protocol, or its sockets cannot be used: only a new process mends
+    /// that, and this one may not notice. It counts as hung until new sockets come.
     pub(super) fn distrust(&self) {
         self.health.count_missed(self.kind, HUNG_AFTER_TIMEOUTS);
     }

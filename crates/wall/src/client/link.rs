@@ -44,6 +44,7 @@ fn connect(lanes: &mut Lanes, kind: Lane, end: LaneEnd, wakers: &mut Vec<Waker>)
         Ok(answers) => answers,
         Err(error) => {
             tracing::error!(lane = ?kind, %error, "cannot use a socket to the HSM process");
+            lanes.lane(kind).distrust();
             lanes.lane(kind).disconnect(wakers);
             return;
         }
@@ -108,6 +109,7 @@ pub(super) fn spawn_drain(lanes: &mut Lanes, kind: Lane, wakers: &mut Vec<Waker>
         }
         Err(error) => {
             tracing::error!(lane = ?kind, %error, "cannot watch a socket to the HSM process");
+            lane.distrust();
             lane.disconnect(wakers);
         }
     }
