@@ -31,7 +31,7 @@ impl<F: FnMut(Command<'_>) -> Outcome> Handler for F {
 ///
 /// The sockets must be in blocking mode. Ends with `Ok` at the end of the stream.
 ///
-/// Errors: of the socket; [`io::ErrorKind::InvalidData`] if the other side breaks the protocol
+/// Errors: of the sockets; [`io::ErrorKind::InvalidData`] if the other side breaks the protocol
 /// (the cause is a [`ProtocolError`]). The sockets are closed in each case, which tells the front
 /// end that all its commands on this lane are lost.
 pub fn serve_lane(lane: LaneEnd, mut handler: impl Handler) -> io::Result<()> {

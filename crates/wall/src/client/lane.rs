@@ -121,7 +121,7 @@ impl LaneState {
         }
     }
 
-    /// Fails everything and forgets the socket.
+    /// Fails everything and forgets the sockets.
     pub(super) fn disconnect(&mut self, wakers: &mut Vec<Waker>) {
         self.link = None;
         self.blocked = false;

@@ -21,7 +21,7 @@ pub(crate) enum ToChild {
         prepared_keys: u16,
     },
     Domain(SealedDomain),
-    /// Comes with the socket.
+    /// Comes with the sockets for commands and for answers.
     Lane {
         kind: Lane,
         number: u16,
